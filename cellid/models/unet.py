@@ -1,0 +1,80 @@
+"""The U-Net of the thesis (sections 2.9 and 5.3.1)."""
+
+import keras
+from keras import layers
+
+from cellid.config import UNetSettings
+from cellid.nn.blocks import double_convolution, logistic_head, up_convolution
+
+
+def build_unet(settings: UNetSettings) -> keras.Model:
+    """Return an untrained U-Net.
+
+    Two 3×3 convolutions a level, ``filters`` kernels on the first level and twice as many
+    after each 2×2 max pooling; transposed convolutions and concatenation on the way up; a
+    1×1 convolution with a sigmoid on top. With 64 kernels and four poolings it has
+    31.06 million weights, 31.04 million of them trainable.
+
+    Parameters
+    ----------
+    settings : UNetSettings
+        Size, depth, dropout and input channels.
+
+    Returns
+    -------
+    keras.Model
+        ``(B, Y, X, C)`` float32 to ``(B, Y, X, 1)`` float32 probability; Y and X multiples
+        of `alignment_px`.
+    """
+    inputs = keras.Input((None, None, settings.input_channels), name="image")
+    x, skips = inputs, []
+    for level in range(settings.depth):
+        width = settings.filters * 2**level
+        x = double_convolution(x, width, settings.dropout, f"down{level}")
+        skips.append(x)
+        x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
+    x = double_convolution(
+        x, settings.filters * 2**settings.depth, settings.dropout, f"level{settings.depth}"
+    )
+    for level in reversed(range(settings.depth)):
+        width = settings.filters * 2**level
+        x = up_convolution(x, width, f"up{level}_transpose")
+        x = layers.Concatenate(name=f"up{level}_concat")([skips[level], x])
+        x = double_convolution(x, width, settings.dropout, f"up{level}")
+    return keras.Model(inputs, logistic_head(x, "probability"), name="unet")
+
+
+def alignment_px(settings: UNetSettings) -> int:
+    """Return the number that height and width must be multiples of: one pixel of the lowest level.
+
+    Parameters
+    ----------
+    settings : UNetSettings
+
+    Returns
+    -------
+    int
+        Pixels.
+    """
+    return 2**settings.depth
+
+
+def receptive_radius_px(settings: UNetSettings) -> int:
+    """Return how far away a pixel can still change the output at another.
+
+    Each of the two 3×3 convolutions of level ``l`` reaches ``2^l`` pixels of the input, on
+    the way down and up; the 2×2 poolings and transposed convolutions together less than
+    ``2^depth``. A tile with this margin therefore gives the same output as the whole image.
+
+    Parameters
+    ----------
+    settings : UNetSettings
+
+    Returns
+    -------
+    int
+        Pixels, rounded up to a multiple of `alignment_px`.
+    """
+    step = alignment_px(settings)
+    radius = 4 * (step - 1) + 2 * step + (step - 1)
+    return -(-radius // step) * step

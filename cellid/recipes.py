@@ -1,0 +1,159 @@
+"""Recipes: presets, TOML files and dotted overrides become one set of settings."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from cellid.config import Recipe
+from cellid.errors import CellidError
+
+PRESETS = ("fast", "thesis")
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+
+def load_recipe(
+    preset: str | None = None, file: Path | None = None, overrides: Iterable[str] = ()
+) -> Recipe:
+    """Return the recipe in force: preset, then file, then overrides, the later winning.
+
+    Parameters
+    ----------
+    preset : str or None
+        ``"fast"`` or ``"thesis"``; none takes the one the file names, else ``"fast"``.
+    file : Path or None
+        A TOML recipe; it may hold any part of the settings.
+    overrides : iterable of str
+        ``"train.epochs=400"``: a dotted key that must exist, and a TOML value; ``none``
+        unsets a setting that may be unset.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    CellidError
+        For an unreadable file, an unknown setting (the nearest right one is named) or a
+        value of the wrong kind.
+    """
+    from_file = _read_toml(file) if file else {}
+    name = preset or str(from_file.get("preset", "fast"))
+    if name not in PRESETS:
+        raise CellidError(
+            f"preset {name!r}",
+            expected=" or ".join(PRESETS),
+            got=repr(name),
+            remedy="choose one of them; change single settings with --set",
+        )
+    packaged = resources.files("cellid") / "presets" / f"{name}.toml"
+    values = tomllib.loads(packaged.read_text(encoding="utf-8"))
+    _merge(values, from_file)
+    values["preset"] = name
+    for override in overrides:
+        _merge(values, _parse_override(override))
+    return parse_settings(Recipe, values, subject=str(file or "settings"))
+
+
+def parse_settings(kind: type[_Kind], values: Mapping[str, Any], subject: str) -> _Kind:
+    """Return ``kind`` filled with ``values``, or an error that names the first wrong key.
+
+    Parameters
+    ----------
+    kind : type of Settings
+        The settings to fill.
+    values : mapping
+        As read from TOML or JSON.
+    subject : str
+        The file or argument that the values came from, for the error.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise _unknown_setting(kind, key, subject) from None
+        raise CellidError(
+            f"setting {key} ({subject})",
+            expected=first["msg"],
+            got=repr(first.get("input")),
+            remedy=f"correct {key}",
+        ) from None
+
+
+def write_recipe(recipe: Recipe) -> str:
+    """Return the recipe as TOML text that `load_recipe` reads back to the same settings."""
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
+
+
+def setting_names(kind: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return the dotted names of all settings of ``kind``."""
+    names = []
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            names += setting_names(inner, f"{prefix}{name}.")
+        else:
+            names.append(prefix + name)
+    return names
+
+
+def _unknown_setting(kind: type[BaseModel], key: str, subject: str) -> CellidError:
+    known = setting_names(kind)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    return CellidError(
+        f"setting {key} ({subject})",
+        expected="a setting that exists",
+        got=f"{key!r}, which does not",
+        remedy=f"did you mean {near[0]}? `cellid settings` lists all",
+    )
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CellidError(
+            file,
+            expected="a readable TOML recipe",
+            got=str(error),
+            remedy="check the path and the line named",
+        ) from None
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise CellidError(
+            f"--set {text}",
+            expected="KEY=VALUE, such as train.epochs=400",
+            got=repr(text),
+            remedy="write the dotted name of a setting, = and its value",
+        )
+    if key not in setting_names(Recipe):
+        raise _unknown_setting(Recipe, key, "--set")
+    parsed: Any
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()  # an unquoted word, as one types it in a shell
+    nested: Any = None if parsed == "none" else parsed
+    for part in reversed(key.split(".")):
+        nested = {part: nested}
+    return dict(nested)
+
+
+def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    for key, value in other.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
