@@ -1,0 +1,86 @@
+"""Random changes of a training sample, the same for image and labels (section 3.3.2)."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cellid.config import AugmentSettings
+from cellid.types import Frame, Mask
+
+
+def sample_window(
+    image: Frame, mask: Mask, window_px: int, settings: AugmentSettings, rng: np.random.Generator
+) -> tuple[Frame, Mask]:
+    """Draw one augmented training window.
+
+    A window at a random place is rotated, shifted, sheared, mirrored and zoomed by one
+    affine map, so that pixels are interpolated once: linearly for the image, by the nearest
+    pixel for the mask. Blank space is filled by reflection at the border. The intensities
+    of the image are then changed.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, C) float32
+        Normalised image, unit contrast.
+    mask : (Y, X) bool
+    window_px : int
+        Side of the window.
+    settings : AugmentSettings
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    window : (window_px, window_px) or (window_px, window_px, C) float32
+    window_mask : (window_px, window_px) bool
+    """
+    matrix = _affine(image.shape, window_px, settings, rng)
+    size = (window_px, window_px)
+    window = cv2.warpAffine(
+        image,
+        matrix,
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    window_mask = cv2.warpAffine(
+        mask.view(np.uint8),
+        matrix,
+        size,
+        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return _change_intensity(np.asarray(window, np.float32), settings, rng), np.asarray(
+        window_mask, np.bool_
+    )
+
+
+def _affine(
+    shape: tuple[int, ...], window_px: int, settings: AugmentSettings, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the 2×3 matrix (x, y) from window to image coordinates."""
+    angle = np.deg2rad(rng.uniform(-settings.rotation_deg, settings.rotation_deg))
+    shear = np.tan(np.deg2rad(rng.uniform(-settings.shear_deg, settings.shear_deg)))
+    # a zoom in and its inverse are equally likely
+    zoom = (1 + settings.zoom) ** rng.uniform(-1, 1)
+    mirror = rng.choice((-1.0, 1.0), size=2) if settings.flips else np.ones(2)
+    rotate = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = rotate @ np.array([[1.0, shear], [0.0, 1.0]]) @ np.diag(mirror / zoom)
+
+    # The window's centre falls anywhere that keeps an unturned window inside the image
+    length = np.array([shape[1], shape[0]], dtype=np.float64)
+    room = np.maximum(length - window_px, 0) / 2
+    shift = settings.shift * window_px
+    centre = (length - 1) / 2 + rng.uniform(-room, room) + rng.uniform(-shift, shift, size=2)
+    offset = centre - linear @ np.full(2, (window_px - 1) / 2)
+    return np.column_stack([linear, offset])
+
+
+def _change_intensity(window: Frame, settings: AugmentSettings, rng: np.random.Generator) -> Frame:
+    if settings.contrast:
+        window = window * np.float32((1 + settings.contrast) ** rng.uniform(-1, 1))
+    if settings.brightness:
+        window = window + np.float32(rng.uniform(-settings.brightness, settings.brightness))
+    if settings.noise:
+        level = np.float32(rng.uniform(0, settings.noise))
+        window = window + level * rng.standard_normal(window.shape, dtype=np.float32)
+    return window
