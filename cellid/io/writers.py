@@ -1,0 +1,149 @@
+"""Files written whole or not at all: a temporary name in the same folder, then a rename."""
+
+import errno
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellid.errors import CellidError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path to write to, which becomes ``path`` when all went well.
+
+    The temporary file lies in the folder of ``path`` (which is made) and has its
+    suffix. If the block raises it is removed and ``path`` stays as it was.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Yields
+    ------
+    Path
+        Write the file there.
+
+    Raises
+    ------
+    CellidError
+        If there is no space left or the folder cannot be written to.
+    """
+    path = Path(path)
+    # Ends in the whole name: libraries choose a format by it (.weights.h5, .ome.tif).
+    temporary = path.parent / f".tmp-{secrets.token_hex(4)}-{path.name}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise _told(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def new_folder(path: str | Path, overwrite: bool) -> Path:
+    """Make the folder of an output and return it.
+
+    Parameters
+    ----------
+    path : str or Path
+    overwrite : bool
+        Accept a folder with files: those of the same names will be replaced one by
+        one, others stay.
+
+    Raises
+    ------
+    CellidError
+        If ``path`` is a file, or a folder with files and ``overwrite`` is off.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise CellidError(
+            path, expected="a folder to write to", got="a file", remedy="name another folder"
+        )
+    if not overwrite and path.is_dir():
+        names = sorted(entry.name for entry in path.iterdir())
+        if names:
+            raise CellidError(
+                path,
+                expected="a new or empty folder",
+                got=f"{len(names)} entries: {', '.join(names[:5])}{' …' * (len(names) > 5)}",
+                remedy="name another folder, or give --overwrite to replace what is there",
+            )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _told(path, error) from error
+    return path
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` as UTF-8."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | Path, value: Mapping[str, Any] | list[Any]) -> None:
+    """Write ``value`` as JSON; paths become strings, NumPy numbers plain, NaN null."""
+    write_text(path, json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write ``table`` as CSV without its index."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_png(path: str | Path, image: NDArray[np.generic]) -> None:
+    """Write a uint8 or uint16 image, (Y, X) or (Y, X, 3), as PNG."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(imagecodecs.png_encode(np.ascontiguousarray(image), level=6))
+
+
+def _sync(path: Path) -> None:
+    """Have the bytes of a file on the disk before its name changes."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _told(path: Path, error: OSError) -> CellidError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return CellidError(
+            path,
+            expected="room on the disk",
+            got="no space left",
+            remedy="free some space or name another output folder; earlier files are whole",
+        )
+    return CellidError(
+        path,
+        expected="a place that can be written to",
+        got=error.strerror or str(error),
+        remedy="check the path and its permissions, or name another output folder",
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` out of JSON's own types."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
