@@ -32,6 +32,7 @@ class InputSettings(Settings):
         None, ge=0, description="channel of the phase image in files with a C axis"
     )
     stain_channel: int | None = Field(None, ge=0, description="channel of the stain")
+    z_plane: int | None = Field(None, ge=0, description="focal plane of files with a Z axis")
     pixel_size_um: float | None = Field(
         None, gt=0, description="µm a pixel; none: as the files' metadata say"
     )
@@ -97,7 +98,7 @@ class SplitSettings(Settings):
     """How fields are shared out; crops of one field never part."""
 
     by: Literal["field", "well", "group"] = Field("field", description="what stays together")
-    validation: float = Field(0.15, ge=0, lt=1, description="share of the fields for validation")
+    validation: float = Field(0.15, gt=0, lt=1, description="share of the fields for validation")
     test: float = Field(0.15, ge=0, lt=1, description="share of the fields for the test")
     validation_ids: tuple[str, ...] = Field(
         (), description="fields, wells or groups named for validation; * and ? allowed"
@@ -179,6 +180,95 @@ class PredictSettings(Settings):
     tile_px: int = Field(1024, ge=64, description="side of a tile at network scale")
 
 
+class EvaluateSettings(Settings):
+    """How predictions are scored."""
+
+    iou_threshold: float = Field(
+        0.5, gt=0, le=1, description="least IoU at which two objects are one nucleus"
+    )
+    sweep: tuple[float, ...] = Field(
+        (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95),
+        min_length=1,
+        description="IoU thresholds over which average precision is averaged",
+    )
+    min_area_px: int = Field(
+        0, ge=0, description="true objects smaller than this are ignored in matching"
+    )
+    connectivity: Literal[4, 8] = Field(
+        8, description="which pixels touch in a binary mask: sides (4), or corners too (8)"
+    )
+    bootstrap_samples: int = Field(
+        2000, ge=100, description="samples of the test images drawn for an interval"
+    )
+    confidence: float = Field(0.95, gt=0, lt=1, description="coverage of an interval")
+
+
+class SimulateSettings(Settings):
+    """Simulated pairs: the specimen, the microscope and the plate; one unit a name.
+
+    The thesis's formats (section 5.2.2): 1408×1040 pixels of an Incucyte's 10× objective.
+    """
+
+    seed: int = Field(1, ge=0, description="seed; every tile draws from a stream of its own")
+    wells: tuple[str, ...] = Field(("A1", "A2"), min_length=1, description="names of the wells")
+    tiles: int = Field(2, ge=1, description="tiles (fields) a well")
+    frames: int = Field(3, ge=1, description="times a tile")
+    interval_h: float = Field(2.0, gt=0, description="hours between two times, whole minutes")
+    height_px: int = Field(1040, ge=64, description="rows of an image")
+    width_px: int = Field(1408, ge=64, description="columns of an image")
+    pixel_size_um: float = Field(1.24, gt=0, le=3, description="µm a pixel (Incucyte at 10×)")
+
+    cells_per_mm2: float = Field(150.0, ge=0, description="cells a mm² at the first time")
+    clustering: float = Field(0.5, ge=0, le=1, description="share of the cells lying in groups")
+    elongation: float = Field(0.6, ge=0, le=1, description="share of spindle cells; rest spread")
+    reach_um: float = Field(42.0, gt=5, description="median length of a cell's processes")
+    volume_um3: float = Field(
+        3200.0, gt=0, description="median cell volume (fibroblasts 2000-4000, BNID 108088)"
+    )
+    nucleus_diameter_um: float = Field(
+        15.5, gt=3, description="median diameter of the circle of a nucleus's area"
+    )
+    cycle_h: float = Field(24.0, gt=2, description="mean time between two divisions")
+    mitosis_h: float = Field(1.0, gt=0, description="time rounded up in mitosis (BNID 109225)")
+    speed_um_h: float = Field(14.0, ge=0, description="root mean square speed of a cell")
+    persistence_h: float = Field(1.5, gt=0, description="persistence time of the random walk")
+    debris_per_mm2: float = Field(60.0, ge=0, description="particles 1-6 µm across a mm²")
+    drift_um: float = Field(1.5, ge=0, description="step of the stage's random walk, each axis")
+
+    wavelength_um: float = Field(0.59, gt=0, description="illumination of the phase image")
+    aperture: float = Field(0.3, gt=0, lt=1, description="numerical aperture of the objective")
+    ring: tuple[float, float] = Field(
+        (0.45, 0.56), description="inner and outer radius of the phase ring, share of the aperture"
+    )
+    ring_transmission: float = Field(
+        0.25, gt=0, le=1, description="intensity that the phase ring lets through"
+    )
+    bright_phase: bool = Field(
+        True, description="thick parts bright (negative phase contrast); no: dark, halo bright"
+    )
+    defocus_um: float = Field(4.0, description="mean distance of the cells from the focal plane")
+    index_step: float = Field(
+        0.025, gt=0, description="refractive index of cytoplasm less that of medium"
+    )
+    phase_gain: float = Field(0.3, gt=0, description="share of the contrast that is recorded")
+    phase_noise: float = Field(
+        0.013, ge=0, description="noise of the phase image, share of the background"
+    )
+
+    dye_negative: float = Field(0.05, ge=0, le=1, description="share of cells without the dye")
+    bleed_through: float = Field(0.12, ge=0, le=1, description="share of cells with dyed cytoplasm")
+    brightness_cv: float = Field(0.4, ge=0, description="spread of the nuclei's brightness")
+    stain_photons: float = Field(
+        220.0, gt=0, description="electrons a pixel from a typical nucleus"
+    )
+    background_photons: float = Field(60.0, ge=0, description="electrons a pixel from the medium")
+    vignetting: float = Field(0.35, ge=0, lt=1, description="light lost in the stain's corners")
+    read_noise: float = Field(
+        4.0, ge=0, description="camera read noise, electrons root mean square"
+    )
+    out_of_focus: float = Field(0.12, ge=0, le=1, description="share of nuclei out of focus")
+
+
 class Recipe(Settings):
     """All settings of one labelling-plus-training run."""
 
@@ -193,3 +283,4 @@ class Recipe(Settings):
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings()
     predict: PredictSettings = PredictSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()

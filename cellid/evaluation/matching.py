@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +12,30 @@ from scipy.sparse.csgraph import connected_components
 
 from cellid.errors import CellidError
 from cellid.evaluation.contingency import Contingency, Counts, tabulate_overlap
-from cellid.evaluation.ratio import divide
+from cellid.evaluation.counts import BinaryCounts, divide
 
 
 @dataclass(frozen=True)
-class Matching:
+class Matching(BinaryCounts):
     """Counts of a one-to-one matching; ``+`` pools images. Scores of 0/0 are nan.
+
+    True positives are matched pairs, false positives predicted objects without a
+    partner, false negatives true objects without one.
 
     Attributes
     ----------
-    iou_threshold : float
-        Least IoU of a matched pair.
-    true_positives, false_positives, false_negatives : int
-        Matched pairs, predicted objects without a partner, true objects without one.
     iou_sum : float
         Sum of the IoU of the matched pairs.
+    iou_threshold : float
+        Least IoU of a matched pair.
     """
 
-    iou_threshold: float
-    true_positives: int
-    false_positives: int
-    false_negatives: int
     iou_sum: float
+    iou_threshold: float
 
-    def __add__(self, other: "Matching") -> "Matching":
+    _summed: ClassVar[tuple[str, ...]] = (*BinaryCounts._summed, "iou_sum")
+
+    def __add__(self, other: Self) -> Self:
         if self.iou_threshold != other.iou_threshold:
             raise CellidError(
                 "iou_threshold",
@@ -43,45 +43,17 @@ class Matching:
                 got=f"{self.iou_threshold} and {other.iou_threshold}",
                 remedy="pool the matchings of each threshold by themselves",
             )
-        return Matching(
-            self.iou_threshold,
-            self.true_positives + other.true_positives,
-            self.false_positives + other.false_positives,
-            self.false_negatives + other.false_negatives,
-            self.iou_sum + other.iou_sum,
-        )
-
-    @property
-    def n_true(self) -> int:
-        """True objects, without those ignored."""
-        return self.true_positives + self.false_negatives
-
-    @property
-    def n_predicted(self) -> int:
-        """Predicted objects, without those ignored."""
-        return self.true_positives + self.false_positives
-
-    @property
-    def precision(self) -> float:
-        """TP / (TP + FP)."""
-        return divide(self.true_positives, self.n_predicted)
-
-    @property
-    def recall(self) -> float:
-        """TP / (TP + FN)."""
-        return divide(self.true_positives, self.n_true)
+        return super().__add__(other)
 
     @property
     def f1(self) -> float:
         """2 TP / (2 TP + FP + FN)."""
-        return divide(2 * self.true_positives, self.n_true + self.n_predicted)
+        return self.dice
 
     @property
     def average_precision(self) -> float:
         """TP / (TP + FP + FN): the "AP" of StarDist and cellpose, not COCO's."""
-        return divide(
-            self.true_positives, self.true_positives + self.false_positives + self.false_negatives
-        )
+        return self.iou
 
     @property
     def mean_matched_iou(self) -> float:
