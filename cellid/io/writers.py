@@ -48,7 +48,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _sync(temporary)
         temporary.replace(path)
     except OSError as error:
-        raise _told(path, error) from error
+        raise told_as_user_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -85,7 +85,7 @@ def new_folder(path: str | Path, overwrite: bool) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _told(path, error) from error
+        raise told_as_user_error(path, error) from error
     return path
 
 
@@ -118,7 +118,8 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _told(path: Path, error: OSError) -> CellidError:
+def told_as_user_error(path: Path, error: OSError) -> CellidError:
+    """Return the error of writing to ``path`` as one a user can mend."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CellidError(
             path,

@@ -4,9 +4,7 @@ import keras
 from keras import KerasTensor, layers
 
 
-def double_convolution(
-    inputs: KerasTensor, filters: int, dropout: float, name: str
-) -> KerasTensor:
+def double_convolution(inputs: KerasTensor, filters: int, dropout: float, name: str) -> KerasTensor:
     """Apply two 3×3 convolutions, each with batch norm, ReLU and dropout.
 
     Ronneberger et al., "U-Net", MICCAI 2015, with zero padding, and with batch norm and
@@ -53,9 +51,9 @@ def up_convolution(inputs: KerasTensor, filters: int, name: str) -> KerasTensor:
     -------
     (B, 2Y, 2X, filters) KerasTensor
     """
-    return layers.Conv2DTranspose(
-        filters, 2, strides=2, kernel_initializer="he_normal", name=name
-    )(inputs)
+    return layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer="he_normal", name=name)(
+        inputs
+    )
 
 
 def logistic_head(inputs: KerasTensor, name: str) -> KerasTensor:

@@ -1,0 +1,313 @@
+"""The dataset folder: crops, their labels and a manifest with a row a crop.
+
+::
+
+    dataset.json    version, pixel size, nucleus diameter, settings, provenance
+    manifest.csv    a row a crop: id, where it comes from, split, kept or why not, hashes
+    images/ID.tif   the phase-contrast crop, as the camera gave it
+    stain/ID.tif    the same place in the stain, for people to look at
+    labels/ID.tif   nuclei, one number an object; the binary mask is labels > 0
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellid.config import Settings, SplitSettings
+from cellid.errors import CellidError
+from cellid.io.folder_writers import replacing_folder
+from cellid.io.images import open_image
+from cellid.io.tiff_writers import write_image, write_labels
+from cellid.io.writers import write_text
+from cellid.recipes import parse_settings
+from cellid.types import Labels
+
+VERSION = 1
+SPLITS = ("train", "validation", "test")
+COLUMNS = {
+    "id": "str",
+    "field": "str",
+    "line": "str",
+    "file": "str",
+    "stain_file": "str",
+    "well": "str",
+    "site": "str",
+    "time_h": "float64",
+    "group": "str",
+    "y0": "int64",
+    "x0": "int64",
+    "y1": "int64",
+    "x1": "int64",
+    "split": "str",
+    "kept": "bool",
+    "reason": "str",
+    "nucleus_px": "int64",
+    "n_nuclei": "int64",
+    "shift_y_px": "float64",
+    "shift_x_px": "float64",
+    "image_hash": "str",
+    "labels_hash": "str",
+}
+
+
+class DatasetInfo(Settings):
+    """What `dataset.json` says."""
+
+    version: int
+    cellid_version: str
+    pixel_size_um: float | None
+    nucleus_diameter_px: float
+    recipe: Mapping[str, Any]
+    problems: Mapping[str, str]
+    manifest_hash: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset folder, read.
+
+    Attributes
+    ----------
+    folder : Path
+    info : DatasetInfo
+    manifest : DataFrame
+        A row a crop, columns as in `COLUMNS`.
+    """
+
+    folder: Path
+    info: DatasetInfo
+    manifest: pd.DataFrame
+
+    def crops(self, split: str) -> pd.DataFrame:
+        """Return the manifest's rows of the kept crops of ``split``."""
+        return self.manifest[self.manifest["kept"] & (self.manifest["split"] == split)]
+
+    def image(self, crop_id: str) -> NDArray[np.generic]:
+        """Return the phase-contrast crop, (Y, X) in the camera's dtype."""
+        return self._read("images", crop_id)
+
+    def stain(self, crop_id: str) -> NDArray[np.generic]:
+        """Return the stain crop, (Y, X) in the camera's dtype."""
+        return self._read("stain", crop_id)
+
+    def labels(self, crop_id: str) -> Labels:
+        """Return the instance labels of a crop, (Y, X) int32."""
+        return self._read("labels", crop_id).astype(np.int32)
+
+    def _read(self, part: str, crop_id: str) -> NDArray[np.generic]:
+        return open_image(self.folder / part / f"{crop_id}.tif").read()
+
+
+@dataclass(frozen=True)
+class DatasetWriter:
+    """Adds crops to a dataset folder that is being written; `writing_dataset` makes one."""
+
+    folder: Path
+
+    def add_crop(
+        self,
+        crop_id: str,
+        image: NDArray[np.generic],
+        stain: NDArray[np.generic],
+        labels: Labels,
+        pixel_size_um: float | None,
+    ) -> dict[str, Any]:
+        """Write one crop and return what the manifest says of its pixels.
+
+        Parameters
+        ----------
+        crop_id : str
+            Unique in the data set, fit for a file name.
+        image, stain : (Y, X) arrays
+            The same place in both channels.
+        labels : (Y, X) int32
+        pixel_size_um : float or None
+
+        Returns
+        -------
+        dict
+            ``nucleus_px``, ``n_nuclei``, ``image_hash`` and ``labels_hash``.
+        """
+        name = f"{crop_id}.tif"
+        write_image(self.folder / "images" / name, image, pixel_size_um=pixel_size_um)
+        write_image(self.folder / "stain" / name, stain, pixel_size_um=pixel_size_um)
+        write_labels(self.folder / "labels" / name, labels, pixel_size_um)
+        return {
+            "nucleus_px": int(np.count_nonzero(labels)),
+            "n_nuclei": len(np.unique(labels[labels > 0])),
+            "image_hash": _hash_pixels(image),
+            "labels_hash": _hash_pixels(labels),
+        }
+
+    def finish(self, manifest: pd.DataFrame, **info: Any) -> None:
+        """Write `manifest.csv` and `dataset.json`; ``info`` are the fields of `DatasetInfo`."""
+        text = manifest[list(COLUMNS)].to_csv(index=False)
+        write_text(self.folder / "manifest.csv", text)
+        full = DatasetInfo(version=VERSION, manifest_hash=_hash_text(text), **info)
+        write_text(self.folder / "dataset.json", full.model_dump_json(indent=2))
+
+
+@contextmanager
+def writing_dataset(folder: Path, overwrite: bool) -> Iterator[DatasetWriter]:
+    """Give a writer of a dataset folder that appears whole, at the end, or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the data set will be.
+    overwrite : bool
+        Whether a data set that is there is replaced.
+    """
+    with replacing_folder(folder, overwrite) as temporary:
+        for part in ("images", "stain", "labels"):
+            (temporary / part).mkdir()
+        yield DatasetWriter(temporary)
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """Read a dataset folder and check that no crop is in two splits.
+
+    Raises
+    ------
+    CellidError
+        If the folder is no dataset folder, is of another version, or lets the same pixels
+        into two splits.
+    """
+    try:
+        values = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        text = (folder / "manifest.csv").read_text(encoding="utf-8")
+    except (OSError, json.JSONDecodeError) as error:
+        raise CellidError(
+            folder,
+            expected="a dataset folder with dataset.json and manifest.csv",
+            got=str(error),
+            remedy="make one with `cellid label`",
+        ) from None
+    if values.get("version") != VERSION:
+        raise CellidError(
+            folder,
+            expected=f"dataset version {VERSION}",
+            got=f"version {values.get('version')}",
+            remedy="make it again with this cellid's `cellid label`",
+        )
+    info = parse_settings(DatasetInfo, values, subject=str(folder / "dataset.json"))
+    manifest = pd.read_csv(
+        io.StringIO(text),
+        dtype=COLUMNS,
+        keep_default_na=False,
+        na_values={name: [""] for name, dtype in COLUMNS.items() if dtype == "float64"},
+    )
+    _check_splits(folder, manifest)
+    return Dataset(folder, info, manifest)
+
+
+def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) -> pd.Series:
+    """Return the split of every crop: whole groups, in every cell line.
+
+    Groups named in the settings go where they are named. Of the others each line gives its
+    share to the test and to validation, rounded, but at least one where it has three or
+    more groups; a line with two gives one to validation.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With the columns ``group``, ``line`` and ``field``.
+    settings : SplitSettings
+    seed : int
+        Of the shuffle.
+
+    Returns
+    -------
+    Series of str, indexed as the manifest
+
+    Raises
+    ------
+    CellidError
+        If a name fits no group, or nothing would be left to train on or to validate with.
+    """
+    rng = np.random.default_rng(seed)
+    groups = manifest.drop_duplicates("group").set_index("group")
+    split = pd.Series("", index=groups.index)
+    for name, patterns in (("test", settings.test_ids), ("validation", settings.validation_ids)):
+        for pattern in patterns:
+            named = [
+                g for g in groups.index if fnmatch(g, pattern) or fnmatch(groups.field[g], pattern)
+            ]
+            if not named:
+                raise CellidError(
+                    f"split.{name}_ids = {pattern!r}",
+                    expected="the name of a field, well or group",
+                    got=f"no match among {', '.join(groups.index[:8])}",
+                    remedy="use one of these names, or a pattern with *",
+                )
+            split[named] = name
+    named_any = {name: bool((split == name).any()) for name in SPLITS}
+    for _, line in groups.groupby("line", sort=True):
+        free = rng.permutation([g for g in line.index if split[g] == ""])
+        n = len(free)
+        wanted = {
+            "test": 0 if named_any["test"] else _quota(n, settings.test, least_of=3),
+            "validation": 0
+            if named_any["validation"]
+            else _quota(n, settings.validation, least_of=2),
+        }
+        start = 0
+        for name, count in wanted.items():
+            split[free[start : start + count]] = name
+            start += count
+        split[free[start:]] = "train"
+    for name in ("train", "validation"):
+        if not (split == name).any():
+            raise CellidError(
+                "split",
+                expected=f"at least one {settings.by} for {name}",
+                got=f"{len(groups)} in all: {', '.join(groups.index[:8])}",
+                remedy="give more fields; crops of one field are never split, they are too alike",
+            )
+    return manifest["group"].map(split)
+
+
+def _quota(n: int, share: float, least_of: int) -> int:
+    """Return how many of n groups a share is: rounded, but one of ``least_of`` or more."""
+    return max(round(share * n), int(share > 0 and n >= least_of))
+
+
+def mark_duplicates(manifest: pd.DataFrame) -> pd.Series:
+    """Return True for every crop whose phase pixels an earlier crop has already."""
+    return manifest["image_hash"].duplicated(keep="first")
+
+
+def _check_splits(folder: Path, manifest: pd.DataFrame) -> None:
+    kept = manifest[manifest["kept"]]
+    for column, what in (("image_hash", "the same pixels"), ("group", "the same group")):
+        splits = kept.groupby(column)["split"].nunique()
+        shared = splits.index[splits > 1]
+        if len(shared):
+            rows = kept[kept[column] == shared[0]]
+            raise CellidError(
+                folder / "manifest.csv",
+                expected="no crop of one split in another",
+                got=f"{what} in {' and '.join(sorted(set(rows['split'])))}: "
+                f"{', '.join(rows['id'][:4])}",
+                remedy="drop the doubles (kept = False), or make the data set again",
+            )
+
+
+def _hash_pixels(image: NDArray[np.generic]) -> str:
+    digest = hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=8)
+    digest.update(f"{image.shape}{image.dtype}".encode())
+    return digest.hexdigest()
+
+
+def _hash_text(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

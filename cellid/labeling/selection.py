@@ -1,0 +1,39 @@
+"""Which crops are good enough to train on (thesis, section 5.2.4)."""
+
+import numpy as np
+import pandas as pd
+
+from cellid.config import SelectSettings
+
+FEW_NUCLEI = "few_nuclei"
+MOSTLY_NUCLEUS = "mostly_nucleus"
+
+
+def select_crops(manifest: pd.DataFrame, settings: SelectSettings) -> pd.Series:
+    """Return the reason why each crop is dropped, "" for those that are kept.
+
+    Dropped are the crops with a larger share of nucleus pixels than
+    ``max_nucleus_share`` (almost always segmented noise), and of the data set the share
+    ``drop_lowest`` with the fewest nucleus pixels (out of focus, or not taken the dye). The
+    number dropped by the second rule is rounded down; where several crops share the
+    cut-off the earlier ones go, so the number is exact.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With a column ``nucleus_px`` and the crop's corners ``y0 x0 y1 x1``.
+    settings : SelectSettings
+
+    Returns
+    -------
+    Series of str, indexed as the manifest
+    """
+    area = (manifest["y1"] - manifest["y0"]) * (manifest["x1"] - manifest["x0"])
+    share = manifest["nucleus_px"] / area
+    reasons = pd.Series("", index=manifest.index, dtype=str)
+    # Equal crops have equal areas, where the share ranks as the thesis's pixel count does
+    order = np.argsort(share.to_numpy(), kind="stable")
+    lowest = manifest.index[order[: int(settings.drop_lowest * len(manifest))]]
+    reasons[lowest] = FEW_NUCLEI
+    reasons[share > settings.max_nucleus_share] = MOSTLY_NUCLEUS
+    return reasons

@@ -1,0 +1,53 @@
+"""The network on one frame of any size, tile by tile."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from cellid.config import UNetSettings
+from cellid.imaging.tiles import Tiling, merge_tiles
+from cellid.models.unet import alignment_px, receptive_radius_px
+from cellid.types import Frame
+
+
+def infer_probability(
+    model: keras.Model, settings: UNetSettings, image: Frame, tile_px: int, batch_size: int
+) -> Frame:
+    """Return the probability of a nucleus at every pixel.
+
+    Tiles overlap by the network's receptive radius, so the result does not depend on the
+    tile size. Memory grows with ``batch_size * tile_px ** 2``.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As from `build_unet`.
+    settings : UNetSettings
+        Those that the model was built with.
+    image : (Y, X) or (Y, X, C) float32
+        Normalised, at the network's scale.
+    tile_px : int
+        Longest side of a tile.
+    batch_size : int
+        Tiles at once.
+
+    Returns
+    -------
+    (Y, X) float32 in [0, 1]
+    """
+    height, width = image.shape[:2]
+    tiling = Tiling((height, width), tile_px, receptive_radius_px(settings), alignment_px(settings))
+    padded = tiling.pad(image).reshape(*tiling.padded_shape, settings.input_channels)
+    rows, columns = tiling.tile_shape
+
+    def tiles() -> Iterator[tuple[tuple[int, int], NDArray[np.float32]]]:
+        remaining = tiling.corners()
+        while corners := list(islice(remaining, batch_size)):
+            batch = np.stack([padded[y0 : y0 + rows, x0 : x0 + columns] for y0, x0 in corners])
+            output = keras.ops.convert_to_numpy(model(batch, training=False))[..., 0]
+            yield from zip(corners, output, strict=True)
+
+    return merge_tiles(tiling, tiles())

@@ -1,0 +1,158 @@
+"""The run folder: a trained model and everything that prediction needs.
+
+::
+
+    config.json        version, recipe, scale, thresholds, provenance
+    model.weights.h5   the weights with the lowest validation loss
+    recipe.toml        the recipe in force; trains the same again
+    history.csv        a row an epoch
+    report.json, report.html, curves.png
+    checkpoint/        while training: all that an interrupted training goes on from
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from cellid.config import Recipe, Settings
+from cellid.errors import CellidError
+from cellid.imaging.geometry import rescale_frame, scaled_shape
+from cellid.imaging.intensity import normalise
+from cellid.models.unet import build_unet
+from cellid.recipes import parse_settings
+from cellid.types import Frame
+
+VERSION = 1
+WEIGHTS = "model.weights.h5"
+
+# The background is what is smooth over several cells, and a cell is two to three nuclei wide
+_BACKGROUND_DIAMETERS = 4.0
+
+
+class RunConfig(Settings):
+    """What `config.json` says: all that turns an image into nuclei, besides the weights.
+
+    Lengths are pixels at the network's scale unless named otherwise.
+    """
+
+    version: int = VERSION
+    recipe: Recipe
+    scale: float
+    nucleus_diameter_px: float
+    pixel_size_um: float | None
+    nucleus_area_px: float
+    threshold: float
+    seed_distance_px: float
+    min_area_px: float
+    provenance: Mapping[str, str]
+
+
+def network_scale(recipe: Recipe, nucleus_diameter_px: float) -> float:
+    """Return the factor from the images' pixels to the network's.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    nucleus_diameter_px : float
+        Typical diameter in the images.
+    """
+    wanted = recipe.model.nucleus_px
+    return 1.0 if wanted is None else wanted / nucleus_diameter_px
+
+
+def preprocess(image: NDArray[np.generic], scale: float, nucleus_diameter_px: float) -> Frame:
+    """Bring a frame to the network's scale and contrast.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, C) array
+        As the camera gave it.
+    scale : float
+        Network pixels an image pixel.
+    nucleus_diameter_px : float
+        Typical diameter at the network's scale.
+
+    Returns
+    -------
+    (Y, X) or (Y, X, C) float32
+    """
+    small = rescale_frame(image, scaled_shape(image.shape, scale))
+    return normalise(small, _BACKGROUND_DIAMETERS * nucleus_diameter_px)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with its settings."""
+
+    folder: Path
+    config: RunConfig
+    model: keras.Model
+
+    def input_scale(self, pixel_size_um: float | None) -> float:
+        """Return network pixels an image pixel, for images of ``pixel_size_um``.
+
+        Where the pixel sizes of the training images and of these are both known, their
+        ratio is made up for; else the images are taken to be like the training images.
+        """
+        trained = self.config.pixel_size_um
+        if trained is None or pixel_size_um is None:
+            return self.config.scale
+        return self.config.scale * pixel_size_um / trained
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Read and check the `config.json` of a run folder; needs no Keras model.
+
+    Raises
+    ------
+    CellidError
+        If the folder is no finished run, or was written by another version.
+    """
+    try:
+        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        unfinished = (folder / "checkpoint").is_dir()
+        raise CellidError(
+            folder,
+            expected="the folder of a finished training, with config.json",
+            got="a training that has not finished" if unfinished else str(error),
+            remedy="run the same `cellid train` again to go on"
+            if unfinished
+            else "give the --out folder of `cellid train`",
+        ) from None
+    if values.get("version") != VERSION:
+        raise CellidError(
+            folder,
+            expected=f"run folder version {VERSION}",
+            got=f"version {values.get('version')}",
+            remedy="use the cellid that trained it, or train again with recipe.toml",
+        )
+    return parse_settings(RunConfig, values, subject=str(folder / "config.json"))
+
+
+def load_run(folder: Path) -> Run:
+    """Load a trained model from its run folder; no code in the folder is executed.
+
+    Raises
+    ------
+    CellidError
+        If the folder is no finished run, or its weights are missing, damaged or of another
+        network.
+    """
+    config = read_config(folder)
+    model = build_unet(config.recipe.model)
+    try:
+        model.load_weights(folder / WEIGHTS)
+    except (OSError, ValueError, KeyError) as error:
+        raise CellidError(
+            folder / WEIGHTS,
+            expected="weights of the network in config.json",
+            got=str(error).splitlines()[0],
+            remedy="copy the whole run folder again, or train again with recipe.toml",
+        ) from None
+    return Run(folder, config, model)

@@ -1,0 +1,62 @@
+"""The few things that differ between Keras's backends, with a portable fallback each."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import keras
+
+from cellid.errors import CellidError
+
+
+def choose_precision(wanted: str) -> str:
+    """Return the Keras dtype policy for a setting of `TrainSettings.precision`.
+
+    ``auto`` is mixed_float16 on a GPU with tensor cores and float32 elsewhere: a CPU
+    computes float16 slower than float32.
+    """
+    if wanted != "auto":
+        return wanted
+    return "mixed_float16" if has_gpu() else "float32"
+
+
+def has_gpu() -> bool:
+    """Return whether Keras's backend sees a GPU."""
+    return bool(keras.distribution.list_devices("gpu"))
+
+
+def make_deterministic() -> None:
+    """Make training bitwise repeatable; costs speed, as one operation gets one thread.
+
+    Raises
+    ------
+    CellidError
+        On a backend other than TensorFlow, or when TensorFlow has already started its
+        threads with another number.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise CellidError(
+            "train.deterministic",
+            expected="the TensorFlow backend",
+            got=keras.backend.backend(),
+            remedy="unset it: JAX and PyTorch repeat on one device without it",
+        )
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+    except RuntimeError:
+        raise CellidError(
+            "train.deterministic",
+            expected="a fresh process",
+            got="TensorFlow has computed in this one already",
+            remedy="start Python again, or use `cellid train`",
+        ) from None
+    tf.config.experimental.enable_op_determinism()
+
+
+def tensorboard_callbacks(folder: Path) -> list[keras.callbacks.Callback]:
+    """Return a TensorBoard callback writing to ``folder/logs`` if TensorBoard is installed."""
+    if keras.backend.backend() == "tensorflow" and importlib.util.find_spec("tensorboard"):
+        return [keras.callbacks.TensorBoard(os.fspath(folder / "logs"), write_graph=False)]
+    return []

@@ -1,0 +1,119 @@
+"""The story of a training: read, fit, tune, write the run folder."""
+
+import importlib.metadata
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+from cellid.config import Recipe
+from cellid.dataset import Dataset
+from cellid.evaluation.counting import mean_nucleus_area
+from cellid.io.writers import replacing, write_text
+from cellid.models.run import WEIGHTS, Run, RunConfig, load_run, network_scale
+from cellid.models.unet import build_unet
+from cellid.recipes import write_recipe
+from cellid.training.backend import choose_precision, make_deterministic, tensorboard_callbacks
+from cellid.training.checkpoint import best_weights_file, read_checkpoint
+from cellid.training.loop import compile_model, fingerprint, fit
+from cellid.training.tuning import tune_thresholds
+from cellid.training.windows import TrainingWindows, ValidationWindows, prepare_samples
+
+
+def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[str], None]) -> Run:
+    """Train on a dataset folder, or go on with a training that was interrupted.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    recipe : Recipe
+    folder : Path
+        The run folder: new, or of an interrupted training of the same recipe and data set.
+    say : callable
+        Told in a line what was understood.
+
+    Returns
+    -------
+    Run
+        With the best weights and the tuned thresholds.
+
+    Raises
+    ------
+    CellidError
+        If ``folder`` holds another training, or the loss is no longer a number.
+    """
+    if recipe.train.deterministic:
+        make_deterministic()
+    keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy(choose_precision(recipe.train.precision))
+
+    scale = network_scale(recipe, dataset.info.nucleus_diameter_px)
+    diameter_px = dataset.info.nucleus_diameter_px * scale
+    training, validation = (
+        prepare_samples(dataset, split, recipe, scale, diameter_px)
+        for split in ("train", "validation")
+    )
+    model = build_unet(recipe.model)
+    checkpoint = folder / "checkpoint"
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "recipe.toml", write_recipe(recipe))
+
+    windows = TrainingWindows(training, recipe, epoch=0)
+    compile_model(model, recipe.train, steps_per_epoch=len(windows))
+    progress = read_checkpoint(checkpoint, model, fingerprint(recipe, dataset.info.manifest_hash))
+    windows = TrainingWindows(training, recipe, epoch=progress.epochs_done)
+    say(
+        f"training: {len(training)} crops, validation: {len(validation)}; "
+        f"{len(windows)} steps an epoch; nuclei {diameter_px:.1f} px wide at scale {scale:.3f}; "
+        f"{model.count_params() / 1e6:.2f} million weights on {keras.backend.backend()}"
+    )
+    if progress.epochs_done:
+        say(f"going on after epoch {progress.epochs_done}")
+    fit(
+        model,
+        windows,
+        ValidationWindows(validation, recipe),
+        recipe,
+        progress,
+        folder,
+        tensorboard_callbacks(folder),
+    )
+
+    model.load_weights(best_weights_file(checkpoint, progress.best_epoch))
+    area_px = mean_nucleus_area(sample.labels for sample in training)
+    min_area_px = recipe.predict.min_area * area_px
+    tuned = tune_thresholds(model, recipe, validation, diameter_px, min_area_px)
+    say(
+        f"best epoch {progress.best_epoch} of {progress.epochs_done}; threshold "
+        f"{tuned.threshold:g}, seed distance {tuned.seed_distance:g} diameters: "
+        f"object F1 {tuned.f1:.3f} on validation"
+    )
+    config = RunConfig(
+        recipe=recipe,
+        scale=scale,
+        nucleus_diameter_px=diameter_px,
+        pixel_size_um=dataset.info.pixel_size_um,
+        nucleus_area_px=area_px,
+        threshold=tuned.threshold,
+        seed_distance_px=tuned.seed_distance * diameter_px,
+        min_area_px=min_area_px,
+        provenance=_provenance(dataset),
+    )
+    with replacing(folder / WEIGHTS) as temporary:
+        shutil.copyfile(best_weights_file(checkpoint, progress.best_epoch), temporary)
+    write_text(folder / "config.json", config.model_dump_json(indent=2))
+    shutil.rmtree(checkpoint)
+    return load_run(folder)
+
+
+def _provenance(dataset: Dataset) -> dict[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in ("cellid", "keras", "numpy")}
+    return {
+        **versions,
+        "backend": keras.backend.backend(),
+        "python": platform.python_version(),
+        "dataset": str(dataset.folder),
+        "dataset_hash": dataset.info.manifest_hash,
+    }
