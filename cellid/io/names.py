@@ -1,0 +1,126 @@
+"""What file names say: natural order, channel words, and Incucyte's well, site and time."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePath
+from typing import Literal
+
+Role = Literal["phase", "stain"]
+
+PHASE_WORDS = frozenset(
+    {"phase", "phasecontrast", "ph", "pc", "bf", "brightfield", "dic", "tl", "trans"}
+)
+"""Last or first words of a file name that say transmitted light."""
+
+STAIN_WORDS = frozenset(
+    {"nuclear", "nuc", "stain", "stained", "dapi", "hoechst", "h2b", "sytox", "draq5"}
+    | {"fluo", "fluor", "fluorescence", "fl", "red", "green", "blue", "orange", "nir"}
+    | {"gfp", "rfp", "mcherry", "cy5", "fitc"}
+)
+"""Last or first words of a file name that say a stain."""
+
+# Export: VID_A1_1_00d04h00m, or A172_Phase_C7_1_02d16h00m_2 with cell line, channel, crop.
+_EXPORT = re.compile(
+    r"(?P<series>.+)_(?P<field>(?P<well>[A-Z]{1,2}\d{1,2})_(?P<site>\d+)"
+    r"_(?P<days>\d+)d(?P<hours>\d\d)h(?P<minutes>\d\d)m(?:_(?P<crop>\d+))?)"
+)
+# Raw: EssenFiles/ScanData/<YYMM>/<DD>/<HHMM>/<vessel>/<Well>-<site>-{P,C1,C2}.tif
+_RAW = re.compile(
+    r"(?:.*/)?(?P<month>\d{4})/(?P<day>\d\d)/(?P<clock>\d{4})/[^/]+"
+    r"/(?P<well>[A-Z]{1,2}\d{1,2})-(?P<site>\d+)-(?P<channel>P|C\d)"
+)
+_RAW_START = datetime(2000, 1, 1)
+
+
+@dataclass(frozen=True)
+class FieldName:
+    """Where and when an Incucyte image was taken, as its name says.
+
+    Parameters
+    ----------
+    stem : str
+        The name without the channel, nor the number of a ``VID``: the same for all
+        images of one field at one time.
+    well : str
+        Such as ``C7``.
+    site : int
+        Field within the well.
+    time_h : float
+        Hours: since the first scan for an export, since 2000-01-01 for a raw scan.
+    crop : int or None
+        Piece of the field.
+    role : {'phase', 'stain'} or None
+        What the channel word says.
+    """
+
+    stem: str
+    well: str
+    site: int
+    time_h: float
+    crop: int | None
+    role: Role | None
+
+
+def parse_field_name(path: str | PurePath) -> FieldName | None:
+    """Read an Incucyte file name, exported or raw; None if it is another name.
+
+    Parameters
+    ----------
+    path : str or path
+        A raw name is known by its last four folders.
+    """
+    whole = PurePath(path).with_suffix("").as_posix()
+    if match := _EXPORT.fullmatch(PurePath(whole).name):
+        series, role = split_role(re.sub(r"^VID\d+", "VID", match["series"]))
+        crop = match["crop"]
+        return FieldName(
+            stem=f"{series}_{match['field']}".lstrip("_"),
+            well=match["well"],
+            site=int(match["site"]),
+            time_h=24 * int(match["days"]) + int(match["hours"]) + int(match["minutes"]) / 60,
+            crop=None if crop is None else int(crop),
+            role=role,
+        )
+    if match := _RAW.fullmatch(whole):
+        try:
+            taken = datetime.strptime(match["month"] + match["day"] + match["clock"], "%y%m%d%H%M")
+        except ValueError:  # digits that are no date: a folder of another meaning
+            return None
+        return FieldName(
+            stem=f"{match['well']}-{match['site']}",
+            well=match["well"],
+            site=int(match["site"]),
+            time_h=(taken - _RAW_START).total_seconds() / 3600,
+            crop=None,
+            role="phase" if match["channel"] == "P" else "stain",
+        )
+    return None
+
+
+def split_role(stem: str) -> tuple[str, Role | None]:
+    """Take the channel word off a name: ``HeLa_1_nuclear`` gives ``HeLa_1`` and stain.
+
+    The last word decides, else the first; words are parted by ``_ - .`` or a space.
+    """
+    for pattern, rest in ((r"(.*?)[_\-. ]?([^_\-. ]+)", 1), (r"([^_\-. ]+)[_\-. ](.+)", 2)):
+        match = re.fullmatch(pattern, stem)
+        if match is None:
+            continue
+        word = match[3 - rest].lower()
+        if word in PHASE_WORDS:
+            return match[rest], "phase"
+        if word in STAIN_WORDS:
+            return match[rest], "stain"
+    return stem, None
+
+
+def file_stem(path: PurePath) -> str:
+    """Return the name without its suffix, nor ``.ome`` before it."""
+    return path.stem.removesuffix(".ome")
+
+
+def natural_key(path: str | Path) -> list[tuple[int, int, str]]:
+    """Return a sorting key that puts ``t2`` before ``t10``, case ignored."""
+    parts = re.split(r"(\d+)", str(path).lower())
+    return [(1, int(p), "") if p.isdecimal() else (0, 0, p) for p in parts]
