@@ -73,8 +73,10 @@ class ClaheSettings(Settings):
 class LabelSettings(Settings):
     """How a stain image becomes labels."""
 
-    method: Literal["auto", "reference"] = Field(
-        "auto", description="auto: adapts itself to the image; reference: as in the thesis"
+    method: Literal["auto", "reference", "given"] = Field(
+        "auto",
+        description="auto: adapts itself to the image; reference: as in the thesis; "
+        "given: the stain files hold labels already, such as hand-drawn ones",
     )
     diameter_px: float | None = Field(
         None, gt=0, description="nucleus diameter for auto; none: measured from each image"
@@ -283,4 +285,5 @@ class Recipe(Settings):
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings()
     predict: PredictSettings = PredictSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

@@ -14,7 +14,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,24 @@ class Dataset:
     def crops(self, split: str) -> pd.DataFrame:
         """Return the manifest's rows of the kept crops of ``split``."""
         return self.manifest[self.manifest["kept"] & (self.manifest["split"] == split)]
+
+    def only_line(self, line: str) -> "Dataset":
+        """Return the part of the data set that is of one cell line."""
+        return replace(self, manifest=self.manifest[self.manifest["line"] == line])
+
+    def check_trainable(self) -> None:
+        """Raise unless there are crops to train on and others to validate with."""
+        for split in ("train", "validation"):
+            if self.crops(split).empty:
+                counts = self.manifest.groupby("split")["group"].nunique().to_dict()
+                raise CellidError(
+                    self.folder,
+                    expected=f"at least one kept crop for {split}",
+                    got=f"fields by split: {counts or 'none'}, "
+                    f"{int(self.manifest['kept'].sum())} of {len(self.manifest)} crops kept",
+                    remedy="give more fields: those of training and validation are never the "
+                    "same, for crops of one field are too alike; or loosen the select settings",
+                )
 
     def image(self, crop_id: str) -> NDArray[np.generic]:
         """Return the phase-contrast crop, (Y, X) in the camera's dtype."""
@@ -233,7 +251,7 @@ def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) ->
     Raises
     ------
     CellidError
-        If a name fits no group, or nothing would be left to train on or to validate with.
+        If a name fits no group.
     """
     rng = np.random.default_rng(seed)
     groups = manifest.drop_duplicates("group").set_index("group")
@@ -266,14 +284,6 @@ def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) ->
             split[free[start : start + count]] = name
             start += count
         split[free[start:]] = "train"
-    for name in ("train", "validation"):
-        if not (split == name).any():
-            raise CellidError(
-                "split",
-                expected=f"at least one {settings.by} for {name}",
-                got=f"{len(groups)} in all: {', '.join(groups.index[:8])}",
-                remedy="give more fields; crops of one field are never split, they are too alike",
-            )
     return manifest["group"].map(split)
 
 

@@ -99,7 +99,7 @@ def fit(
 
 def fingerprint(recipe: Recipe, manifest_hash: str) -> str:
     """Return a hash that two trainings share if one may go on where the other stopped."""
-    text = recipe.model_dump_json(exclude={"predict"}) + manifest_hash
+    text = recipe.model_dump_json(exclude={"predict", "evaluate"}) + manifest_hash
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

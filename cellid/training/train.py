@@ -12,9 +12,10 @@ from cellid.config import Recipe
 from cellid.dataset import Dataset
 from cellid.evaluation.counting import mean_nucleus_area
 from cellid.io.writers import replacing, write_text
-from cellid.models.run import WEIGHTS, Run, RunConfig, load_run, network_scale
+from cellid.models.run import Run, load_run, network_scale
 from cellid.models.unet import build_unet
 from cellid.recipes import write_recipe
+from cellid.runs import WEIGHTS, RunConfig
 from cellid.training.backend import choose_precision, make_deterministic, tensorboard_callbacks
 from cellid.training.checkpoint import best_weights_file, read_checkpoint
 from cellid.training.loop import compile_model, fingerprint, fit
@@ -44,6 +45,7 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     CellidError
         If ``folder`` holds another training, or the loss is no longer a number.
     """
+    dataset.check_trainable()
     if recipe.train.deterministic:
         make_deterministic()
     keras.utils.set_random_seed(recipe.seed)
@@ -92,6 +94,7 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     )
     config = RunConfig(
         recipe=recipe,
+        lines=tuple(sorted(set(dataset.crops("train")["line"]))),
         scale=scale,
         nucleus_diameter_px=diameter_px,
         pixel_size_um=dataset.info.pixel_size_um,
