@@ -1,0 +1,78 @@
+"""Who goes into training, validation and test."""
+
+from fnmatch import fnmatch
+
+import numpy as np
+import pandas as pd
+
+from cellid.config import SplitSettings
+from cellid.dataset.folder import SPLITS
+from cellid.errors import CellidError
+
+
+def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) -> pd.Series:
+    """Return the split of every crop: whole groups, in every cell line.
+
+    Groups named in the settings go where they are named. Of the others each line gives its
+    share to the test and to validation, rounded, but at least one where it has three or
+    more groups; a line with two gives one to validation.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With the columns ``group``, ``line`` and ``field``.
+    settings : SplitSettings
+    seed : int
+        Of the shuffle.
+
+    Returns
+    -------
+    Series of str, indexed as the manifest
+
+    Raises
+    ------
+    CellidError
+        If a name fits no group.
+    """
+    rng = np.random.default_rng(seed)
+    groups = manifest.drop_duplicates("group").set_index("group")
+    split = pd.Series("", index=groups.index)
+    for name, patterns in (("test", settings.test_ids), ("validation", settings.validation_ids)):
+        for pattern in patterns:
+            named = [
+                g for g in groups.index if fnmatch(g, pattern) or fnmatch(groups.field[g], pattern)
+            ]
+            if not named:
+                raise CellidError(
+                    f"split.{name}_ids = {pattern!r}",
+                    expected="the name of a field, well or group",
+                    got=f"no match among {', '.join(groups.index[:8])}",
+                    remedy="use one of these names, or a pattern with *",
+                )
+            split[named] = name
+    named_any = {name: bool((split == name).any()) for name in SPLITS}
+    for _, line in groups.groupby("line", sort=True):
+        free = rng.permutation([g for g in line.index if split[g] == ""])
+        n = len(free)
+        wanted = {
+            "test": 0 if named_any["test"] else _quota(n, settings.test, least_of=3),
+            "validation": 0
+            if named_any["validation"]
+            else _quota(n, settings.validation, least_of=2),
+        }
+        start = 0
+        for name, count in wanted.items():
+            split[free[start : start + count]] = name
+            start += count
+        split[free[start:]] = "train"
+    return manifest["group"].map(split)
+
+
+def _quota(n: int, share: float, least_of: int) -> int:
+    """Return how many of n groups a share is: rounded, but one of ``least_of`` or more."""
+    return max(round(share * n), int(share > 0 and n >= least_of))
+
+
+def mark_duplicates(manifest: pd.DataFrame) -> pd.Series:
+    """Return True for every crop whose phase pixels an earlier crop has already."""
+    return manifest["image_hash"].duplicated(keep="first")
