@@ -1,0 +1,64 @@
+import math
+
+import numpy as np
+import pytest
+
+from cellid.errors import CellidError
+from cellid.evaluation.counting import (
+    CountErrors,
+    compare_counts,
+    count_by_area,
+    count_components,
+    mean_nucleus_area,
+)
+
+from .pictures import draw
+
+# A clump of two nuclei, a single one and a speck: three nuclei of four pixels.
+LABELS = draw(
+    "AABB..",
+    "AABB..",
+    "......",
+    "..CC..",
+    "..CC..",
+    "D.....",
+)
+
+
+def test_components_count_clumps_and_specks_as_one():
+    assert count_components(LABELS, 8) == 3
+    assert count_components(np.zeros((6, 6), bool), 8) == 0
+
+
+def test_area_counts_clumps_in_full_and_specks_for_little():
+    assert count_by_area(LABELS, nucleus_area_px=4) == 13 / 4
+
+
+def test_mean_area_gives_back_the_number_of_objects():
+    area_px = mean_nucleus_area([LABELS, draw("EE....")])
+
+    assert area_px == 15 / 5
+    counts = [count_by_area(image, nucleus_area_px=area_px) for image in (LABELS, draw("EE...."))]
+    assert sum(counts) == pytest.approx(5)
+
+
+def test_no_objects_have_no_mean_area():
+    area_px = mean_nucleus_area([np.zeros((6, 6), int)])
+
+    assert math.isnan(area_px)
+    with pytest.raises(CellidError, match="nucleus_area_px"):
+        count_by_area(LABELS, nucleus_area_px=area_px)
+
+
+def test_errors_of_counts():
+    pooled = compare_counts(10, 12) + compare_counts(20, 17) + compare_counts(10, 10)
+
+    assert pooled == CountErrors(3, 40, 39, 5)
+    assert pooled.mae == 5 / 3
+    assert pooled.bias == -1 / 3
+    assert pooled.relative_bias == -1 / 40
+
+
+def test_relative_bias_without_true_objects_is_undefined():
+    assert math.isnan(compare_counts(0, 3).relative_bias)
+    assert compare_counts(0, 3).bias == 3
