@@ -1,0 +1,123 @@
+"""Pictures for people: images with their contrast stretched, outlines, truth against prediction."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cellid.types import Frame, Labels
+
+Colour: TypeAlias = tuple[int, int, int]
+Picture: TypeAlias = NDArray[np.uint8]
+
+OUTLINE: Colour = (255, 176, 0)
+"""Amber: seen on grey by people of any colour vision (IBM Design's colour-blind safe palette)."""
+
+# Figure 5.6 of the thesis: green, red and blue on black. The shades differ in lightness too,
+# so that those who do not tell red from green can read them.
+TRUE_POSITIVE: Colour = (64, 212, 96)
+FALSE_POSITIVE: Colour = (230, 48, 48)
+FALSE_NEGATIVE: Colour = (64, 112, 255)
+
+_SHOWN_PERCENT = (0.2, 99.8)
+# Every n-th pixel of a large image tells its percentiles well enough to look at it
+_SAMPLED_PIXELS = 250_000
+
+
+def stretch_contrast(image: NDArray[np.generic]) -> Picture:
+    """Map an image to 8 bit for display: black to white is its 0.2 to its 99.8 percentile.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, C) array
+        Of any real dtype; channels are stretched alike.
+
+    Returns
+    -------
+    uint8 of the same shape
+        A constant image becomes black.
+    """
+    step = max(1, int(np.sqrt(image.size / _SAMPLED_PIXELS)))
+    sample = image[::step, ::step].astype(np.float64)
+    low, high = map(float, np.percentile(sample, _SHOWN_PERCENT))
+    if high <= low:  # all but a few pixels are equal
+        low, high = float(image.min()), float(image.max())
+    stretched: Frame = np.subtract(image, low, dtype=np.float32)
+    stretched *= np.float32(255 / (high - low) if high > low else 0)
+    np.clip(stretched, 0, 255, out=stretched)
+    return stretched.astype(np.uint8)
+
+
+def draw_outlines(image: NDArray[np.generic], labels: Labels, colour: Colour = OUTLINE) -> Picture:
+    """Draw the outline of every object on an image.
+
+    An outline is one pixel wide and lies within its object, so touching objects keep a
+    line each.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, C) array
+        Of any real dtype; it is stretched for display. Of several channels the first is
+        shown, unless they are the three of a colour image.
+    labels : (Y, X) int32
+    colour : tuple of int
+        Red, green, blue of the lines.
+
+    Returns
+    -------
+    (Y, X, 3) uint8
+    """
+    shown = image if image.ndim == 2 or image.shape[2] == 3 else image[..., 0]
+    grey = stretch_contrast(shown)
+    lines = find_outlines(labels)
+    channels = [grey] * 3 if grey.ndim == 2 else cv2.split(grey)
+    return _merge([np.where(lines, np.uint8(c), g) for c, g in zip(colour, channels, strict=True)])
+
+
+def find_outlines(labels: Labels) -> NDArray[np.bool_]:
+    """Return the pixels of each object that have another number beside, above or below.
+
+    Parameters
+    ----------
+    labels : (Y, X) int32
+
+    Returns
+    -------
+    (Y, X) bool
+        The image's border is no outline.
+    """
+    outline = np.zeros(labels.shape, bool)
+    differs = labels[1:] != labels[:-1]
+    outline[1:] |= differs
+    outline[:-1] |= differs
+    differs = labels[:, 1:] != labels[:, :-1]
+    outline[:, 1:] |= differs
+    outline[:, :-1] |= differs
+    return outline & (labels > 0)
+
+
+def draw_comparison(true: NDArray[np.generic], predicted: NDArray[np.generic]) -> Picture:
+    """Colour each pixel by truth and prediction, as in figure 5.6 of the thesis.
+
+    Parameters
+    ----------
+    true, predicted : (Y, X) integers or booleans
+        Everything above 0 is nucleus.
+
+    Returns
+    -------
+    (Y, X, 3) uint8
+        Green where both have a nucleus, red where only the prediction has, blue where only
+        the truth has, black where neither.
+    """
+    colours = np.zeros((256, 3), np.uint8)
+    colours[1:4] = FALSE_POSITIVE, FALSE_NEGATIVE, TRUE_POSITIVE
+    kind = np.greater(predicted, 0).astype(np.uint8) + np.uint8(2) * np.greater(true, 0)
+    return _merge([cv2.LUT(kind, table) for table in colours.T])
+
+
+def _merge(channels: Sequence[NDArray[Any]]) -> Picture:
+    """Interleave red, green and blue; OpenCV is ten times faster here than indexing."""
+    return np.asarray(cv2.merge(channels), dtype=np.uint8)
