@@ -50,12 +50,13 @@ def test_several_thresholds_from_one_table():
     assert strict == Matching(1, 3, 3, 1.0, 0.7)
 
 
-def test_small_true_objects_are_ignored_with_the_predictions_that_match_them():
+@pytest.mark.parametrize("min_area_px", [2, 4])
+def test_small_true_objects_are_ignored_with_the_predictions_that_match_them(min_area_px):
     (matching,) = match_table(
-        tabulate_overlap(TRUE, PREDICTED), iou_thresholds=(0.5,), min_area_px=2
+        tabulate_overlap(TRUE, PREDICTED), iou_thresholds=(0.5,), min_area_px=min_area_px
     )
 
-    # C and D have one pixel; d matches C and is no error, b still is.
+    # B has four pixels, C and D have one; d matches C and is no error, b still is.
     assert matching == Matching(2, 1, 0, pytest.approx(4 / 3), 0.5)
 
 
@@ -69,17 +70,17 @@ def test_a_small_true_object_never_takes_the_partner_of_a_judged_one():
     assert matching == Matching(1, 0, 0, pytest.approx(4 / 6), 0.1)
 
 
-def test_most_pairs_come_before_the_best_pair():
-    # A-a is 4/9 and best, but only A-b (3/7) with B-a (2/8) matches everything.
-    true = draw("AAAAAAABBBB")
-    predicted = draw("bbbaaaaaa..")
+def test_most_pairs_come_before_the_greatest_sum():
+    # A-a is 8/12, more than A-b and B-a together (2/10 each), but only one pair.
+    true = draw("AAAAAAAAAABB")
+    predicted = draw("bbaaaaaaaaaa")
     table = tabulate_overlap(true, predicted)
 
-    pairs = find_pairs(table, iou_threshold=0.25)
+    pairs = find_pairs(table, iou_threshold=0.2)
 
     assert pairs.true_index.tolist() == [0, 1]
     assert pairs.predicted_index.tolist() == [1, 0]
-    assert pairs.iou.tolist() == [3 / 7, 2 / 8]
+    assert pairs.iou.tolist() == [2 / 10, 2 / 10]
 
 
 def test_two_halves_at_one_half_are_one_match():
