@@ -67,6 +67,7 @@ class DatasetInfo(Settings):
     pixel_size_um: float | None
     nucleus_diameter_px: float
     recipe: Mapping[str, Any]
+    sources: tuple[str, ...]
     problems: Mapping[str, str]
     manifest_hash: str
 

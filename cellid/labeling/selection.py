@@ -13,15 +13,15 @@ def select_crops(manifest: pd.DataFrame, settings: SelectSettings) -> pd.Series:
     """Return the reason why each crop is dropped, "" for those that are kept.
 
     Dropped are the crops with a larger share of nucleus pixels than
-    ``max_nucleus_share`` (almost always segmented noise), and of the data set the share
-    ``drop_lowest`` with the fewest nucleus pixels (out of focus, or not taken the dye). The
-    number dropped by the second rule is rounded down; where several crops share the
-    cut-off the earlier ones go, so the number is exact.
+    ``max_nucleus_share`` (almost always segmented noise), and of each cell line, which is a
+    data set of its own in the thesis, the share ``drop_lowest`` with the fewest nucleus
+    pixels (out of focus, or not taken the dye). The number dropped by the second rule is
+    rounded down; where several crops share the cut-off the earlier ones go.
 
     Parameters
     ----------
     manifest : DataFrame
-        With a column ``nucleus_px`` and the crop's corners ``y0 x0 y1 x1``.
+        With the columns ``line``, ``nucleus_px`` and the crop's corners ``y0 x0 y1 x1``.
     settings : SelectSettings
 
     Returns
@@ -32,8 +32,8 @@ def select_crops(manifest: pd.DataFrame, settings: SelectSettings) -> pd.Series:
     share = manifest["nucleus_px"] / area
     reasons = pd.Series("", index=manifest.index, dtype=str)
     # Equal crops have equal areas, where the share ranks as the thesis's pixel count does
-    order = np.argsort(share.to_numpy(), kind="stable")
-    lowest = manifest.index[order[: int(settings.drop_lowest * len(manifest))]]
-    reasons[lowest] = FEW_NUCLEI
+    rank = share.groupby(manifest["line"]).rank(method="first")
+    n_crops = manifest.groupby("line")["line"].transform("size")
+    reasons[rank <= np.floor(settings.drop_lowest * n_crops)] = FEW_NUCLEI
     reasons[share > settings.max_nucleus_share] = MOSTLY_NUCLEUS
     return reasons

@@ -1,0 +1,1 @@
+"""Files in, files out: what every front end calls, one module a workflow."""

@@ -1,0 +1,92 @@
+"""Predictions on a split of a data set, their scores and the report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from cellid.dataset import Dataset
+from cellid.errors import CellidError
+from cellid.io.folder_writers import replacing_folder
+from cellid.io.tiff_writers import write_labels
+from cellid.io.writers import write_json
+from cellid.models.run import Run
+from cellid.prediction import find_nuclei
+from cellid.report import write_report
+
+
+def evaluate(
+    runs: Sequence[Run], dataset: Dataset, out: Path | None = None, split: str = "test"
+) -> Path:
+    """Score runs on a split of a data set and write the report.
+
+    A run trained on a single cell line of the data set is judged on that line alone.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        The first one's recipe and curves head the report.
+    dataset : Dataset
+    out : Path or None
+        Folder for the predictions and `report.html`; none: the first run's own folder.
+    split : str
+        ``"train"``, ``"validation"`` or ``"test"``.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    CellidError
+        If the split is empty.
+    """
+    out = out or runs[0].folder
+    lines = set(dataset.manifest["line"])
+    evaluations = []
+    for number, run in enumerate(runs):
+        only = run.config.lines[0] if len(run.config.lines) == 1 else None
+        part = dataset.only_line(only) if only in lines else dataset
+        name = "evaluation" if number == 0 else f"evaluation_{run.folder.name}"
+        evaluations.append(predict_split(run, part, split, out / name))
+    return write_report(runs[0].folder, evaluations, out)
+
+
+def predict_split(run: Run, dataset: Dataset, split: str, folder: Path) -> Path:
+    """Write the nuclei a run finds in the kept crops of a split as an evaluation folder.
+
+    Parameters
+    ----------
+    run : Run
+    dataset : Dataset
+    split : str
+        ``"train"``, ``"validation"`` or ``"test"``.
+    folder : Path
+        Gets `evaluation.json` and `labels/ID.tif`; one that is there is replaced.
+
+    Returns
+    -------
+    Path
+        ``folder``.
+
+    Raises
+    ------
+    CellidError
+        If the split is empty.
+    """
+    crops = dataset.crops(split)
+    if crops.empty:
+        raise CellidError(
+            dataset.folder,
+            expected=f"kept crops in the {split} split",
+            got="none",
+            remedy="name fields for it with split.test_ids, or give more fields",
+        )
+    with replacing_folder(folder, overwrite=True) as temporary:
+        for crop_id in tqdm(crops["id"], desc=f"predict {split}", unit="crop"):
+            nuclei = find_nuclei(run, dataset.image(crop_id), dataset.info.pixel_size_um)
+            write_labels(temporary / "labels" / f"{crop_id}.tif", nuclei.labels)
+        about = {"run": run.folder.resolve(), "dataset": dataset.folder.resolve(), "split": split}
+        write_json(temporary / "evaluation.json", about)
+    return folder

@@ -1,0 +1,107 @@
+"""The whole job in one call: label, select, split, train, evaluate, report."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cellid.config import Recipe
+from cellid.dataset import Dataset, read_dataset
+from cellid.errors import CellidError
+from cellid.models.run import Run, load_run
+from cellid.workflows.evaluation import evaluate
+from cellid.workflows.labelling import Source, describe_sources, label
+from cellid.workflows.training import train
+
+
+def label_and_train(
+    sources: Sequence[Source],
+    out: Path,
+    recipe: Recipe,
+    pure: bool = False,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Turn stained pairs into a trained nucleus finder and its report.
+
+    Called again after an interruption, it goes on where it was.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        One a cell line.
+    out : Path
+        The run folder. The data set goes to its `dataset`, classifiers of single lines to
+        `pure/LINE`.
+    recipe : Recipe
+    pure : bool
+        Besides the classifier trained on all lines, train one on each line alone (tables
+        6.1 and 6.2 of the thesis).
+    overwrite : bool
+        Replace what is in ``out``.
+    say : callable
+        Told what was understood.
+
+    Returns
+    -------
+    Path
+        The report, `report.html`.
+
+    Raises
+    ------
+    CellidError
+        If ``out`` holds another or a finished job, or for anything wrong with the input.
+    """
+    if (out / "report.html").exists() and not overwrite:
+        raise CellidError(
+            out,
+            expected="a new folder, or an interrupted job to go on with",
+            got="a finished job",
+            remedy="name another folder, or give --overwrite to do it again",
+        )
+    dataset = _dataset(sources, out / "dataset", recipe, overwrite, say)
+    dataset.check_trainable()
+    parts = {out: dataset}
+    if pure:
+        lines = sorted(set(dataset.manifest["line"]))
+        parts |= {out / "pure" / line: dataset.only_line(line) for line in lines}
+    runs = []
+    for folder, part in parts.items():
+        say(f"train {folder}")
+        runs.append(_run(part, folder, recipe, overwrite, say))
+    report = evaluate(runs, dataset)
+    say(f"report: {report}")
+    return report
+
+
+def _dataset(
+    sources: Sequence[Source],
+    folder: Path,
+    recipe: Recipe,
+    overwrite: bool,
+    say: Callable[[str], None],
+) -> Dataset:
+    if overwrite or not folder.exists():
+        return label(sources, folder, recipe, overwrite, say)
+    dataset = read_dataset(folder)
+    decisive = ("seed", "input", "crops", "labels", "select", "split")
+    now = recipe.model_dump(mode="json")
+    changed = [name for name in decisive if dataset.info.recipe[name] != now[name]]
+    if describe_sources(sources) != dataset.info.sources:
+        changed.append("input folders")
+    if changed:
+        raise CellidError(
+            folder,
+            expected="a data set made from the same folders with the same settings",
+            got=f"one with other {', '.join(changed)}",
+            remedy="name another folder, or give --overwrite to label again",
+        )
+    say(f"data set: {folder}, made before")
+    return dataset
+
+
+def _run(
+    dataset: Dataset, folder: Path, recipe: Recipe, overwrite: bool, say: Callable[[str], None]
+) -> Run:
+    if (folder / "config.json").exists() and not overwrite:
+        say("trained before")
+        return load_run(folder)
+    return train(dataset, folder, recipe, overwrite, say)

@@ -1,0 +1,182 @@
+"""A trained run on files: images in, label images and tables out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from cellid.config import InputSettings, OutputSettings
+from cellid.errors import CellidError
+from cellid.imaging.overlay import draw_outlines
+from cellid.io.folders import list_images
+from cellid.io.images import ImageFile, open_image
+from cellid.io.names import parse_field_name
+from cellid.io.tiff_writers import LabelStackWriter, StackWriter
+from cellid.io.writers import new_folder, replacing, write_png
+from cellid.models.run import Run
+from cellid.prediction import Nuclei, find_nuclei, measure_nuclei
+
+
+def predict(
+    run: Run,
+    images: Sequence[Path],
+    out: Path,
+    settings: InputSettings,
+    outputs: OutputSettings,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> dict[str, str]:
+    """Find the nuclei in image files, frame by frame in constant memory.
+
+    Parameters
+    ----------
+    run : Run
+    images : sequence of Path
+        Images, stacks, or folders of them.
+    out : Path
+        Gets `labels/NAME.tif`, `overlays/NAME.png`, `objects.csv` (a row a nucleus) and
+        `counts.csv` (a row a frame).
+    settings : InputSettings
+        Axes, channel and pixel size.
+    outputs : OutputSettings
+        What is written besides labels and tables.
+    overwrite : bool
+        Replace files that are there.
+    say : callable
+        Told what was understood.
+
+    Returns
+    -------
+    dict of str to str
+        The files that could not be predicted, and why.
+
+    Raises
+    ------
+    CellidError
+        If there is nothing to predict, or ``out`` holds files.
+    """
+    files, problems = _open_all(images, settings)
+    if not files:
+        raise CellidError(
+            ", ".join(map(str, images)),
+            expected="at least one image that can be read",
+            got="\n".join(problems.values()) or "none",
+            remedy="give TIFF or PNG files, or a folder that holds some",
+        )
+    for file in files[:3]:
+        say(file.describe())
+    n_frames = sum(file.n_frames for file in files)
+    say(f"{len(files)} files, {n_frames} frames" + (" …" if len(files) > 3 else ""))
+    new_folder(out, overwrite)
+    with (
+        _table(out / "objects.csv") as write_objects,
+        _table(out / "counts.csv") as write_counts,
+        tqdm(total=n_frames, desc="predict", unit="frame") as bar,
+    ):
+        for name, file in zip(_names(files), files, strict=True):
+            try:
+                for objects, counts in _predict_file(run, file, name, out, settings, outputs):
+                    write_objects(objects)
+                    write_counts(counts)
+                    bar.update()
+            except CellidError as error:
+                problems[str(file.path)] = str(error)
+    for problem in problems.values():
+        say(f"left out: {problem}")
+    return problems
+
+
+def _open_all(
+    images: Sequence[Path], settings: InputSettings
+) -> tuple[list[ImageFile], dict[str, str]]:
+    files, problems = [], {}
+    for path in dict.fromkeys(path for given in images for path in list_images(given)):
+        try:
+            files.append(open_image(path, settings.axes))
+        except CellidError as error:
+            problems[str(path)] = str(error)
+    return files, problems
+
+
+def _names(files: Sequence[ImageFile]) -> list[str]:
+    """Return a name for each file's outputs: its stem, numbered where stems repeat."""
+    names: list[str] = []
+    seen: dict[str, int] = {}
+    for file in files:
+        stem = file.path.name.split(".")[0]
+        seen[stem] = seen.get(stem, 0) + 1
+        names.append(stem if seen[stem] == 1 else f"{stem}_{seen[stem]}")
+    return names
+
+
+def _predict_file(
+    run: Run,
+    file: ImageFile,
+    name: str,
+    out: Path,
+    settings: InputSettings,
+    outputs: OutputSettings,
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Write the images of one file; yield each frame's rows of objects and counts."""
+    pixel_size_um = settings.pixel_size_um or file.pixel_size_um
+    with ExitStack() as stack:
+        labels = stack.enter_context(
+            LabelStackWriter(out / "labels" / f"{name}.tif", file.n_frames, pixel_size_um)
+        )
+        probabilities = (
+            stack.enter_context(
+                StackWriter(out / "probability" / f"{name}.tif", file.n_frames, pixel_size_um)
+            )
+            if outputs.probability
+            else None
+        )
+        for number, image in enumerate(file.frames(settings.phase_channel, settings.z_plane)):
+            nuclei = find_nuclei(run, image, pixel_size_um)
+            labels.write(nuclei.labels)
+            if probabilities is not None:
+                probabilities.write(nuclei.probability)
+            if outputs.overlays and number == 0:
+                write_png(out / "overlays" / f"{name}.png", draw_outlines(image, nuclei.labels))
+            yield _rows(file, number, nuclei, image, pixel_size_um)
+
+
+def _rows(
+    file: ImageFile,
+    number: int,
+    nuclei: Nuclei,
+    image: NDArray[np.generic],
+    pixel_size_um: float | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    known = parse_field_name(file.path)
+    where = {
+        "file": file.path.name,
+        "well": known.well if known else "",
+        "site": known.site if known else "",
+        "time_h": known.time_h if known else "",
+        "frame": number,
+    }
+    counts = {
+        "n_nuclei": nuclei.count,
+        "n_components": nuclei.count_components,
+        "n_by_area": round(nuclei.count_area, 1),
+        "nucleus_share": float(np.mean(nuclei.labels > 0)),
+    }
+    objects = measure_nuclei(nuclei, image, pixel_size_um)
+    for place, (column, value) in enumerate(where.items()):
+        objects.insert(place, column, value)
+    return objects, pd.DataFrame([{**where, **counts}])
+
+
+@contextmanager
+def _table(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Give a function that appends rows to a CSV file, which appears when the block ends."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+
+        def append(rows: pd.DataFrame) -> None:
+            rows.to_csv(stream, index=False, header=stream.tell() == 0, lineterminator="\n")
+
+        yield append

@@ -1,0 +1,54 @@
+"""From a dataset folder to a run folder."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from cellid.config import Recipe
+from cellid.dataset import Dataset
+from cellid.errors import CellidError
+from cellid.models.run import Run
+from cellid.training import train_model
+
+
+def train(
+    dataset: Dataset,
+    out: Path,
+    recipe: Recipe,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Run:
+    """Train on a dataset folder; called again after an interruption, it goes on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    out : Path
+        The run folder: new, or that of the same training, interrupted.
+    recipe : Recipe
+    overwrite : bool
+        Start anew in a folder that holds a training.
+    say : callable
+        Told what was understood.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    CellidError
+        If there is too little to train on, or ``out`` holds another or a finished training.
+    """
+    if overwrite:
+        # without these two the folder is that of a new training; other files are replaced
+        (out / "config.json").unlink(missing_ok=True)
+        shutil.rmtree(out / "checkpoint", ignore_errors=True)
+    elif (out / "config.json").exists():
+        raise CellidError(
+            out,
+            expected="a new folder, or an interrupted training to go on with",
+            got="a finished training",
+            remedy="name another folder, or give --overwrite to train anew",
+        )
+    return train_model(dataset, recipe, out, say)
