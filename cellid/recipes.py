@@ -57,8 +57,29 @@ def load_recipe(
     _merge(values, from_file)
     values["preset"] = name
     for override in overrides:
-        _merge(values, _parse_override(override))
+        _merge(values, _parse_override(override, Recipe))
     return parse_settings(Recipe, values, subject=str(file or "settings"))
+
+
+def override_settings(kind: type[_Kind], overrides: Iterable[str]) -> _Kind:
+    """Return the default settings of ``kind`` with overrides as in `load_recipe`."""
+    values: dict[str, Any] = {}
+    for override in overrides:
+        _merge(values, _parse_override(override, kind))
+    return parse_settings(kind, values, subject="--set")
+
+
+def describe_settings(settings: BaseModel, prefix: str = "") -> str:
+    """Return a line a setting: its dotted name, value and meaning."""
+    lines = []
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            lines.append(describe_settings(value, f"{prefix}{name}."))
+        else:
+            shown = "none" if value is None else value
+            lines.append(f"{prefix}{name} = {shown}  # {field.description}")
+    return "\n".join(lines)
 
 
 def parse_settings(kind: type[_Kind], values: Mapping[str, Any], subject: str) -> _Kind:
@@ -128,7 +149,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         ) from None
 
 
-def _parse_override(text: str) -> dict[str, Any]:
+def _parse_override(text: str, kind: type[BaseModel]) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key:
@@ -138,8 +159,8 @@ def _parse_override(text: str) -> dict[str, Any]:
             got=repr(text),
             remedy="write the dotted name of a setting, = and its value",
         )
-    if key not in setting_names(Recipe):
-        raise _unknown_setting(Recipe, key, "--set")
+    if key not in setting_names(kind):
+        raise _unknown_setting(kind, key, "--set")
     parsed: Any
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]

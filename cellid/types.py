@@ -57,4 +57,13 @@ def check_labels(labels: NDArray[np.generic], name: str = "labels") -> Labels:
             got=f"the number {int(array.min())}",
             remedy="set unlabelled pixels to 0",
         )
+    if array.dtype.itemsize > 4 or array.dtype == np.uint32:
+        highest = int(array.max(initial=0))
+        if highest > np.iinfo(np.int32).max:
+            raise CellidError(
+                name,
+                expected=f"numbers up to {np.iinfo(np.int32).max}",
+                got=f"the number {highest}",
+                remedy="number the objects from 1, as skimage.segmentation.relabel_sequential",
+            )
     return array.astype(np.int32, copy=False)
