@@ -237,6 +237,8 @@ def open_image(path: str | Path, axes: str | None = None) -> ImageFile:
         stored_axes, stored_shape, dtype = layout.axes, layout.shape, layout.dtype
     else:
         raise damaged(path, "an empty file" if not head else f"a file that begins {head[:8]!r}")
+    if 0 in stored_shape:
+        raise damaged(path, f"an image without pixels, {'×'.join(map(str, stored_shape))}")
     if dtype.kind not in "buif":
         raise CellidError(
             path,

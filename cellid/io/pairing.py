@@ -81,7 +81,7 @@ def match_files(
 def list_candidates(root: Path, but: Path | None = None) -> list[Candidate]:
     """Return the images below ``root``, not those of a folder ``but`` within it."""
     base = root.parent if root.is_file() else root
-    within = but.resolve() if but is not None and but.resolve() != root.resolve() else None
+    within = but.resolve() if but is not None and root.resolve() in but.resolve().parents else None
     return [
         Candidate(path, path.relative_to(base).parent.as_posix(), file_stem(path), None)
         for path in list_images(root)

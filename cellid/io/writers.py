@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from cellid.errors import CellidError
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -48,6 +50,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _sync(temporary)
         temporary.replace(path)
     except OSError as error:
+        # A file of another name that could not be read within the block is no matter of ours.
+        ours = (None, str(temporary), *map(str, path.parents))
+        if error.errno not in _DISK_FULL and error.filename not in ours:
+            raise
         raise told_as_user_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -120,7 +126,7 @@ def _sync(path: Path) -> None:
 
 def told_as_user_error(path: Path, error: OSError) -> CellidError:
     """Return the error of writing to ``path`` as one a user can mend."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _DISK_FULL:
         return CellidError(
             path,
             expected="room on the disk",
