@@ -1,0 +1,6 @@
+"""The report of a run: scores, figures and one HTML page that holds them all."""
+
+from cellid.report.html import write_report
+from cellid.report.scoring import Evaluation, score_evaluation
+
+__all__ = ["Evaluation", "score_evaluation", "write_report"]

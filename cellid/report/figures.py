@@ -1,0 +1,157 @@
+"""Figures of a run: training curves and the contact sheet of labels.
+
+Drawn with matplotlib's objects, not pyplot: no window, no state shared between threads.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from cellid.dataset import Dataset
+from cellid.io.writers import replacing
+from cellid.report.samples import describe_fate, draw_thumbnail, name_reason, sample_crops
+
+_SHEET_COLUMNS = 6
+_KEPT, _DROPPED = "#1a7f4b", "#c2410c"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a figure."""
+
+    paper: str
+    ink: str
+    faint: str
+    training: str
+    validation: str
+
+
+LIGHT = Theme("#ffffff", "#1c2430", "#d8dee6", "#8793a3", "#0f6fb8")
+DARK = Theme("#171c23", "#e4e9f0", "#333d49", "#8593a5", "#5ab3f5")
+
+
+def best_epoch(history: pd.DataFrame) -> pd.Series:
+    """Return the row of the lowest validation loss; its weights are the run's."""
+    return history.loc[history["val_loss"].idxmin()]
+
+
+def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
+    """Draw loss and IoU by epoch, training and validation, with the best epoch marked.
+
+    Parameters
+    ----------
+    history : DataFrame
+        `history.csv`: ``epoch``, ``loss``, ``val_loss``, ``iou``, ``val_iou``.
+    theme : Theme
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(10, 3.6), facecolor=theme.paper, layout="constrained")
+    loss, iou = figure.subplots(1, 2)
+    best = best_epoch(history)
+    panels = (
+        (loss, "loss", "Loss", "focal loss (log scale)"),
+        (iou, "iou", "Overlap", "IoU of nucleus pixels"),
+    )
+    for axes, column, title, label in panels:
+        _dress(axes, theme)
+        axes.set_title(title, loc="left", color=theme.ink, fontsize=11, fontweight="bold")
+        axes.set_ylabel(label, color=theme.ink)
+        marker = "o" if len(history) == 1 else None
+        for name, kind, colour, width in (
+            (column, "training", theme.training, 1.3),
+            (f"val_{column}", "validation", theme.validation, 1.8),
+        ):
+            axes.plot(
+                history["epoch"], history[name], color=colour, lw=width, marker=marker, label=kind
+            )
+        axes.axvline(best["epoch"], color=theme.ink, lw=0.9, ls=(0, (4, 3)))
+        axes.plot(
+            [best["epoch"]],
+            [best[f"val_{column}"]],
+            "o",
+            color=theme.validation,
+            markeredgecolor=theme.paper,
+            markersize=8,
+            label=f"best epoch, {best['epoch']:.0f}: {best[f'val_{column}']:.3g}",
+        )
+    loss.set_yscale("log")
+    iou.set_ylim(0, 1)
+    for axes, place in ((loss, "upper right"), (iou, "lower right")):
+        axes.legend(loc=place, frameon=False, labelcolor=theme.ink, fontsize=9)
+    return figure
+
+
+def _dress(axes: Axes, theme: Theme) -> None:
+    axes.set_facecolor(theme.paper)
+    axes.grid(color=theme.faint, lw=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=theme.ink, length=0, labelsize=9)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(theme.faint)
+    axes.set_xlabel("epoch", color=theme.ink)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
+def draw_contact_sheet(dataset: Dataset, path: Path) -> None:
+    """Write a picture of labelled stains, each with what became of the crop.
+
+    Of a large data set a sample is shown: some of every split, cell line and reason.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    path : Path
+        Of the PNG.
+    """
+    crops = sample_crops(dataset)
+    n_rows = -(-len(crops) // _SHEET_COLUMNS)
+    figure = Figure(
+        figsize=(2.4 * _SHEET_COLUMNS, 2.85 * n_rows + 0.7), facecolor="white", layout="constrained"
+    )
+    figure.suptitle(describe_sheet(dataset, len(crops)), x=0.01, ha="left", fontsize=12)
+    panels = figure.subplots(n_rows, _SHEET_COLUMNS, squeeze=False).ravel()
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, crop in zip(panels, crops.itertuples(), strict=False):
+        axes.imshow(draw_thumbnail(dataset, crop.id))
+        axes.set_title(
+            f"{crop.id}\n{describe_fate(crop.kept, crop.split, crop.reason)}, "
+            f"{crop.n_nuclei} nuclei",
+            fontsize=7,
+            color=_KEPT if crop.kept else _DROPPED,
+            loc="left",
+        )
+    with replacing(path) as temporary:
+        temporary.write_bytes(encode_figure(figure))
+
+
+def describe_sheet(dataset: Dataset, n_shown: int) -> str:
+    """Return the caption of a contact sheet: how many crops, kept and dropped, are shown."""
+    manifest = dataset.manifest
+    dropped = manifest.loc[~manifest["kept"], "reason"].map(name_reason).value_counts()
+    reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
+    shown = (
+        f"All {n_shown} crops"
+        if n_shown == len(manifest)
+        else f"{n_shown} of {len(manifest)} crops, some of every split, cell line and reason"
+    )
+    fate = f"{len(manifest) - dropped.sum()} kept, {dropped.sum()} dropped"
+    return f"{shown}: {fate}{f' ({reasons})' if reasons else ''}"
+
+
+def encode_figure(figure: Figure) -> bytes:
+    """Return a figure as PNG."""
+    FigureCanvasAgg(figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=130, format="png")
+    return stream.getvalue()

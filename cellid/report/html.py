@@ -1,0 +1,195 @@
+"""`report.html`: one page that needs nothing else, and `report.json` for programs."""
+
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import pandas as pd
+
+from cellid.dataset import Dataset, read_dataset
+from cellid.errors import CellidError
+from cellid.imaging.overlay import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, Colour
+from cellid.io.writers import replacing, write_json, write_text
+from cellid.recipes import write_recipe
+from cellid.report.figures import DARK, LIGHT, best_epoch, draw_curves, encode_figure
+from cellid.report.markup import data_uri, join_words, make_list
+from cellid.report.scoring import Evaluation, score_evaluation
+from cellid.report.sections import (
+    write_contact_sheet,
+    write_data,
+    write_image_table,
+    write_images,
+    write_score_tables,
+)
+from cellid.report.summary import describe_scores, describe_training, make_tiles, warn_of_labels
+from cellid.report.tables import Group, Row, group_rows, is_mixed, name_line
+from cellid.runs import RunConfig, read_config
+
+_NOTHING = "<p>Nothing was evaluated.</p>"
+
+
+def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Path:
+    """Write the report of a run: `report.html`, `report.json` and `curves.png`.
+
+    Parameters
+    ----------
+    run_folder : Path
+        The run that the report is about.
+    evaluations : sequence of Path
+        Evaluation folders of this run and of those it is compared with; all are scored
+        with the settings of this run's recipe. None: the report has no scores.
+    out : Path
+        Folder to write to; files of these names are replaced.
+
+    Returns
+    -------
+    Path
+        `report.html`, which needs no other file and no network.
+
+    Raises
+    ------
+    CellidError
+        If the run, its data set or an evaluation cannot be read.
+    """
+    config = read_config(run_folder)
+    history = _read_history(run_folder)
+    scored = [score_evaluation(folder, config.recipe.evaluate) for folder in evaluations]
+    own = [each for each in scored if each.run_folder.resolve() == run_folder.resolve()]
+    dataset = _find_dataset(config, own)
+    curves, dark_curves = (encode_figure(draw_curves(history, theme)) for theme in (LIGHT, DARK))
+    with replacing(out / "curves.png") as temporary:
+        temporary.write_bytes(curves)
+    groups = group_rows(scored)
+    write_json(out / "report.json", _collect(run_folder, config, history, dataset, groups))
+    page = Template(files("cellid.report").joinpath("page.html").read_text(encoding="utf-8"))
+    text = page.substitute(
+        title=escape(run_folder.resolve().name),
+        subtitle=escape(_describe_run(config)),
+        true_positive=_css(TRUE_POSITIVE),
+        false_positive=_css(FALSE_POSITIVE),
+        false_negative=_css(FALSE_NEGATIVE),
+        summary=_write_summary(config, dataset, history, own),
+        scores=write_score_tables(groups, config.recipe.evaluate) if groups else _NOTHING,
+        image_tables="".join(map(write_image_table, own)),
+        images="".join(map(write_images, own)) or _NOTHING,
+        curves=_write_curves(curves, dark_curves, best_epoch(history)),
+        data=write_data(dataset),
+        labels=write_contact_sheet(dataset),
+        recipe=escape(write_recipe(config.recipe)),
+        provenance=make_list(_trace(run_folder, config, dataset, scored)),
+    )
+    report = out / "report.html"
+    write_text(report, text)
+    return report
+
+
+def _css(colour: Colour) -> str:
+    return f"rgb{colour}"
+
+
+def _read_history(run_folder: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(run_folder / "history.csv")
+    except OSError as error:
+        raise CellidError(
+            run_folder / "history.csv",
+            expected="a row an epoch of the training",
+            got=str(error),
+            remedy="copy the whole run folder, or train again with recipe.toml",
+        ) from None
+
+
+def _find_dataset(config: RunConfig, own: Sequence[Evaluation]) -> Dataset:
+    """Return the data set that the run was trained on, wherever it was met last."""
+    for evaluation in own:
+        if evaluation.dataset.info.manifest_hash == config.provenance["dataset_hash"]:
+            return evaluation.dataset
+    return read_dataset(Path(config.provenance["dataset"]))
+
+
+def _describe_run(config: RunConfig) -> str:
+    lines = join_words([name_line(line) for line in config.lines])
+    return f"{'Mixed' if len(config.lines) > 1 else 'Pure'} classifier, {lines}"
+
+
+def _write_summary(
+    config: RunConfig, dataset: Dataset, history: pd.DataFrame, own: Sequence[Evaluation]
+) -> str:
+    parts = [describe_training(config, dataset, history)]
+    for evaluation in own:
+        scores = evaluation.intervals(evaluation.lines)
+        parts.insert(0, make_tiles(evaluation, scores))
+        parts.append(describe_scores(evaluation, scores))
+        parts.append(warn_of_labels(evaluation.dataset))
+    return "".join(parts)
+
+
+def _write_curves(light: bytes, dark: bytes, best: pd.Series) -> str:
+    sources = [data_uri("png", data) for data in (dark, light)]
+    text = f"Loss and overlap by epoch; epoch {best['epoch']:.0f} has the lowest validation loss"
+    return (
+        f'<picture class=curves><source srcset="{sources[0]}" '
+        f'media="(prefers-color-scheme: dark)">'
+        f'<img src="{sources[1]}" alt="{text}"></picture>'
+    )
+
+
+def _trace(
+    run_folder: Path, config: RunConfig, dataset: Dataset, scored: Sequence[Evaluation]
+) -> dict[str, str]:
+    """Return where everything comes from."""
+    facts = {"Run": str(run_folder.resolve()), **config.provenance}
+    if dataset.info.manifest_hash != config.provenance["dataset_hash"]:
+        facts["Warning"] = "the data set has changed since this run was trained on it"
+    for evaluation in scored:
+        name = f"Evaluation of {evaluation.run_folder.name}"
+        facts[name] = f"{evaluation.split} split of {evaluation.dataset.folder}"
+    facts["Labelled by"] = f"cellid {dataset.info.cellid_version}"
+    return facts
+
+
+def _collect(
+    run_folder: Path,
+    config: RunConfig,
+    history: pd.DataFrame,
+    dataset: Dataset,
+    groups: Sequence[Group],
+) -> dict[str, Any]:
+    """Return what `report.json` says."""
+    manifest = dataset.manifest
+    kept = manifest[manifest["kept"]]
+    return {
+        "run": run_folder.resolve(),
+        "lines": config.lines,
+        "provenance": config.provenance,
+        "training": {"epochs": len(history), "best": best_epoch(history).to_dict()},
+        "dataset": {
+            "folder": dataset.folder,
+            "crops": len(manifest),
+            "kept": kept["split"].value_counts().to_dict(),
+            "dropped": manifest.loc[~manifest["kept"], "reason"].value_counts().to_dict(),
+            "problems": dataset.info.problems,
+        },
+        "settings": config.recipe.evaluate.model_dump(),
+        "scores": [_collect_row(row) for group in groups for row in group.rows],
+    }
+
+
+def _collect_row(row: Row) -> dict[str, Any]:
+    evaluation = row.evaluation
+    report = evaluation.of_lines([row.line])
+    return {
+        "classifier": "mixed" if is_mixed(evaluation) else "pure",
+        "trained_on": evaluation.config.lines,
+        "run": evaluation.run_folder,
+        "dataset": evaluation.dataset.folder,
+        "split": evaluation.split,
+        "line": row.line,
+        "crops": row.n_crops,
+        "pooled": {name: interval._asdict() for name, interval in row.scores.items()},
+        "mean": report.mean(),
+        "images": [{"id": image.name, **image.as_dict()} for image in report.rows],
+    }

@@ -1,0 +1,104 @@
+"""Which crops a report shows, and small pictures of them."""
+
+import cv2
+import imagecodecs
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellid.dataset import Dataset
+from cellid.evaluation.scores import ImageScores
+from cellid.imaging.geometry import rescale_labels
+from cellid.imaging.overlay import Picture, draw_outlines
+
+SHEET_CROPS = 36
+"""Most crops on a contact sheet: enough to see what the labels are like."""
+
+THUMBNAIL_PX = 360
+"""Side of a crop on a contact sheet."""
+
+# Good to the eye at a third of a PNG's bytes; a report holds about seventy pictures
+_JPEG_QUALITY = 82
+
+
+def sample_crops(dataset: Dataset) -> pd.DataFrame:
+    """Return manifest rows that stand for all: some of every split, line and reason.
+
+    Crops are taken in turn from every kind (kept: by split and line; dropped: by reason),
+    so that rare kinds are there.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Returns
+    -------
+    DataFrame
+        At most `SHEET_CROPS` rows: kept crops first, in the order of the manifest.
+    """
+    manifest = dataset.manifest
+    shuffled = manifest.sample(frac=1, random_state=0)
+    kind = shuffled["reason"].where(~shuffled["kept"], shuffled["split"] + "/" + shuffled["line"])
+    turn = shuffled.groupby([shuffled["kept"], kind]).cumcount()
+    chosen = turn.sort_values(kind="stable").index[:SHEET_CROPS]
+    rows = manifest.loc[sorted(chosen)]
+    return rows.sort_values("kept", ascending=False, kind="stable")
+
+
+def describe_fate(kept: bool, split: str, reason: str) -> str:
+    """Return in plain words what became of a crop."""
+    return f"kept, {split}" if kept else f"dropped: {name_reason(reason)}"
+
+
+def name_reason(reason: str) -> str:
+    """Return a reason code in plain words, such as "few nuclei"."""
+    return reason.replace("_", " ") or "no reason given"
+
+
+def draw_thumbnail(dataset: Dataset, crop_id: str) -> Picture:
+    """Return a crop's stain with the outlines of its labels, at most `THUMBNAIL_PX` wide.
+
+    The outlines are drawn after shrinking, so that they stay one pixel wide.
+    """
+    stain = shrink(dataset.stain(crop_id), THUMBNAIL_PX)
+    size = stain.shape[0], stain.shape[1]
+    return draw_outlines(stain, rescale_labels(dataset.labels(crop_id), size))
+
+
+def shrink(image: NDArray[np.generic], side_px: int) -> NDArray[np.generic]:
+    """Return an image averaged down to at most ``side_px`` wide and high; never enlarged."""
+    scale = side_px / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    return np.asarray(cv2.resize(image.astype(np.float32), size, interpolation=cv2.INTER_AREA))
+
+
+def encode_jpeg(picture: Picture) -> bytes:
+    """Return a grey or colour picture as JPEG, colour as sharp as grey for thin lines."""
+    pixels = np.ascontiguousarray(picture)
+    return bytes(imagecodecs.jpeg_encode(pixels, level=_JPEG_QUALITY, subsampling="444"))
+
+
+def encode_png(picture: Picture) -> bytes:
+    """Return a grey or colour picture as PNG, smaller than JPEG where it is of few colours."""
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(picture), level=9))
+
+
+def rank_images(rows: tuple[ImageScores, ...], n: int) -> tuple[list[str], list[str]]:
+    """Return the names of the best and of the worst images by instance F1, best and worst first.
+
+    An image whose F1 is undefined (nothing there, nothing found) is neither, and none
+    is both.
+
+    Parameters
+    ----------
+    rows : tuple of ImageScores
+    n : int
+        Most names in each list.
+    """
+    scored = [row for row in rows if not np.isnan(row.instances.f1)]
+    names = [row.name for row in sorted(scored, key=lambda row: -row.instances.f1)]
+    n_best = min(n, (len(names) + 1) // 2)
+    n_worst = min(n, len(names) // 2)
+    return names[:n_best], names[::-1][:n_worst]
