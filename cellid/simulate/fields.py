@@ -56,7 +56,7 @@ def simulate_fields(settings: SimulateSettings) -> Iterator[SimulatedField]:
     """Yield the fields of all wells and tiles, the times of a tile in order.
 
     Only one field is held at a time. Each tile has a random stream of its own, drawn
-    from the seed and its place in the plate: other tiles do not change it.
+    from the seed and its name: the other tiles of the plate do not change it.
 
     Parameters
     ----------
@@ -73,15 +73,13 @@ def simulate_fields(settings: SimulateSettings) -> Iterator[SimulatedField]:
     >>> [field.nuclei.shape for field in simulate_fields(small)]
     [(128, 160), (128, 160)]
     """
-    for row, well in enumerate(settings.wells):
+    for well in settings.wells:
         for tile in range(1, settings.tiles + 1):
-            yield from _simulate_tile(settings, well, row, tile)
+            yield from _simulate_tile(settings, well, tile)
 
 
-def _simulate_tile(
-    settings: SimulateSettings, well: str, row: int, tile: int
-) -> Iterator[SimulatedField]:
-    seeds = np.random.SeedSequence((settings.seed, row, tile))
+def _simulate_tile(settings: SimulateSettings, well: str, tile: int) -> Iterator[SimulatedField]:
+    seeds = np.random.SeedSequence((settings.seed, tile, *well.encode()))
     living, looking = (np.random.default_rng(child) for child in seeds.spawn(2))
     cells = initial_cells(settings, living)
     next_id = len(cells) + 1

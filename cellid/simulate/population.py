@@ -85,7 +85,7 @@ def initial_cells(settings: SimulateSettings, rng: np.random.Generator) -> Cells
     _draw_body(cells, settings, rng)
     cells["cycle_h"] = settings.cycle_h * rng.lognormal(0, 0.12, count)
     cells["age_h"] = cells["cycle_h"] * -np.log2(1 - rng.random(count) / 2)
-    cells["spacing"] = np.where(rng.random(count) < 0.4, 0.95, rng.uniform(1.3, 1.9, count))
+    cells["spacing"] = np.where(rng.random(count) < 0.5, 0.88, rng.uniform(1.3, 1.9, count))
     cells["volume"] = rng.lognormal(0, 0.22, count)
     cells["area"] = rng.lognormal(0, 0.18, count)
     cells["aspect"] = np.clip(rng.normal(1.38, 0.2, count), 1.02, 2.0)
