@@ -13,6 +13,7 @@ from pathlib import Path
 import environment
 
 HERE = Path(__file__).resolve().parent
+PAIRS = ("wells=['A1','A2','A3','B1','B2','B3']", "tiles=2", "frames=2", "interval_min=1440")
 
 
 def main() -> None:
@@ -30,8 +31,8 @@ def main() -> None:
     else:
         pairs = options.out / "pairs"
         if not pairs.exists():
-            recipe = ["--recipe", str(HERE / "recipes" / "demo_pairs.toml")]
-            run([*cellid, "simulate", "--out", str(pairs), *recipe])
+            settings = [word for setting in PAIRS for word in ("--set", setting)]
+            run([*cellid, "simulate", "--out", str(pairs), *settings])
         phase, stain = pairs / "phase", pairs / "stain"
     recipe = HERE / "recipes" / "demo.toml"
     folders = ["--phase", str(phase), "--stain", str(stain), "--out", str(options.out / "run")]

@@ -88,7 +88,7 @@ def measure_shift(phase: NDArray[np.generic], stain: NDArray[np.generic]) -> Shi
     elsewhere = (rows - y) ** 2 + (columns - x) ** 2 > _PEAK_RADIUS**2
     peak = float(explained[y, x])
     # Without texture nothing is explained anywhere.
-    confidence = 1 - float(explained[elsewhere].max()) / peak if peak > 0 else 0.0
+    confidence = 1 - float(explained[elsewhere].max(initial=0.0)) / peak if peak > 0 else 0.0
     confidence = max(0.0, confidence)
     on_rim = not (0 < y < explained.shape[0] - 1 and 0 < x < explained.shape[1] - 1)
     if confidence < CONFIDENT or on_rim:

@@ -90,3 +90,19 @@ def predict_split(run: Run, dataset: Dataset, split: str, folder: Path) -> Path:
         about = {"run": run.folder.resolve(), "dataset": dataset.folder.resolve(), "split": split}
         write_json(temporary / "evaluation.json", about)
     return folder
+
+
+def rewrite_report(run_folder: Path) -> Path:
+    """Write the report of a run again from the predictions that lie in its folder.
+
+    Parameters
+    ----------
+    run_folder : Path
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    evaluations = sorted(path.parent for path in run_folder.glob("evaluation*/evaluation.json"))
+    return write_report(run_folder, evaluations, run_folder)

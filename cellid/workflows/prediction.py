@@ -20,6 +20,8 @@ from cellid.io.writers import new_folder, replacing, write_png
 from cellid.models.run import Run
 from cellid.prediction import Nuclei, find_nuclei, measure_nuclei
 
+_DESCRIBED = 3  # files: enough to see what was understood of a folder of thousands
+
 
 def predict(
     run: Run,
@@ -59,7 +61,7 @@ def predict(
     CellidError
         If there is nothing to predict, or ``out`` holds files.
     """
-    files, problems = _open_all(images, settings)
+    files, problems = _open_all(images, settings, say)
     if not files:
         raise CellidError(
             ", ".join(map(str, images)),
@@ -67,10 +69,8 @@ def predict(
             got="\n".join(problems.values()) or "none",
             remedy="give TIFF or PNG files, or a folder that holds some",
         )
-    for file in files[:3]:
-        say(file.describe())
     n_frames = sum(file.n_frames for file in files)
-    say(f"{len(files)} files, {n_frames} frames" + (" …" if len(files) > 3 else ""))
+    say(f"{len(files)} files, {n_frames} frames")
     new_folder(out, overwrite)
     with (
         _table(out / "objects.csv") as write_objects,
@@ -91,12 +91,17 @@ def predict(
 
 
 def _open_all(
-    images: Sequence[Path], settings: InputSettings
+    images: Sequence[Path], settings: InputSettings, say: Callable[[str], None]
 ) -> tuple[list[ImageFile], dict[str, str]]:
-    files, problems = [], {}
+    """Open the files, describe the first few, and say what was wrong with the others."""
+    files: list[ImageFile] = []
+    problems = {}
     for path in dict.fromkeys(path for given in images for path in list_images(given)):
         try:
-            files.append(open_image(path, settings.axes))
+            file = open_image(path, settings.axes)
+            if len(files) < _DESCRIBED:
+                say(file.describe())
+            files.append(file)
         except CellidError as error:
             problems[str(path)] = str(error)
     return files, problems
