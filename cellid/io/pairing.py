@@ -67,9 +67,8 @@ def match_files(
             [c for c in found if c.role == "phase"], [c for c in found if c.role == "stain"]
         )
     else:
-        # A folder within the other one is not searched twice.
-        phases = [_without_words(c) for c in list_candidates(phase, but=stain)]
-        stains = [_without_words(c) for c in list_candidates(stain, but=phase)]
+        phases = [_without_words(c) for c in list_candidates(phase)]
+        stains = [_without_words(c) for c in list_candidates(stain)]
         matches, unpaired = match_candidates(
             [c for c in phases if c.role != "stain"], [c for c in stains if c.role != "phase"]
         )
@@ -78,14 +77,12 @@ def match_files(
     return matches, unpaired, rule
 
 
-def list_candidates(root: Path, but: Path | None = None) -> list[Candidate]:
-    """Return the images below ``root``, not those of a folder ``but`` within it."""
+def list_candidates(root: Path) -> list[Candidate]:
+    """Return the images below ``root``, or ``root`` itself if it is a file."""
     base = root.parent if root.is_file() else root
-    within = but.resolve() if but is not None and root.resolve() in but.resolve().parents else None
     return [
         Candidate(path, path.relative_to(base).parent.as_posix(), file_stem(path), None)
         for path in list_images(root)
-        if within is None or within not in path.resolve().parents
     ]
 
 
