@@ -3,8 +3,8 @@
 Settings are frozen pydantic models in which an unknown key is an error. Numbers
 are those of the thesis that cellid implements (sections 5.2-5.3) unless a
 description says otherwise; what a preset changes lies in `cellid/presets/*.toml`.
-A setting that may be none is none by default, so that leaving it out of a recipe
-says the same (TOML has no null).
+A setting that may be none is none by default; TOML has no null, so a recipe says
+``"none"``.
 """
 
 from typing import Annotated, Literal
@@ -298,7 +298,9 @@ class SimulateSettings(Settings):
 class Recipe(Settings):
     """All settings of one labelling-plus-training run."""
 
-    preset: Literal["thesis", "fast"] = "thesis"
+    preset: Literal["thesis", "fast"] = Field(
+        "thesis", description="the settings that a recipe starts from"
+    )
     seed: int = Field(1, ge=0, description="seed of the split, the weights and the augmentation")
     input: InputSettings = InputSettings()
     crops: CropSettings = CropSettings()
@@ -309,5 +311,4 @@ class Recipe(Settings):
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings()
     predict: PredictSettings = PredictSettings()
-    evaluate: EvaluateSettings = EvaluateSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
