@@ -12,8 +12,8 @@ from cellid.types import Frame, Labels
 Colour: TypeAlias = tuple[int, int, int]
 Picture: TypeAlias = NDArray[np.uint8]
 
-OUTLINE: Colour = (255, 176, 0)
-"""Amber: seen on grey by people of any colour vision (IBM Design's colour-blind safe palette)."""
+OUTLINE: Colour = (255, 56, 120)
+"""Pink: seen on black, on white and on the greys between, by people of any colour vision."""
 
 # Figure 5.6 of the thesis: green, red and blue on black. The shades differ in lightness too,
 # so that those who do not tell red from green can read them.
@@ -50,11 +50,11 @@ def stretch_contrast(image: NDArray[np.generic]) -> Picture:
     return stretched.astype(np.uint8)
 
 
-def draw_outlines(image: NDArray[np.generic], labels: Labels, colour: Colour = OUTLINE) -> Picture:
+def draw_outlines(image: NDArray[np.generic], labels: Labels, width_px: int = 1) -> Picture:
     """Draw the outline of every object on an image.
 
-    An outline is one pixel wide and lies within its object, so touching objects keep a
-    line each.
+    An outline one pixel wide lies within its object, so touching objects keep a line each;
+    a wider one spreads from there.
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def draw_outlines(image: NDArray[np.generic], labels: Labels, colour: Colour = O
         Of any real dtype; it is stretched for display. Of several channels the first is
         shown, unless they are the three of a colour image.
     labels : (Y, X) int32
-    colour : tuple of int
-        Red, green, blue of the lines.
+    width_px : int
+        Width of the lines; two for a picture that is shown at half its size.
 
     Returns
     -------
@@ -72,8 +72,10 @@ def draw_outlines(image: NDArray[np.generic], labels: Labels, colour: Colour = O
     shown = image if image.ndim == 2 or image.shape[2] == 3 else image[..., 0]
     grey = stretch_contrast(shown)
     lines = find_outlines(labels)
+    if width_px > 1:
+        lines = cv2.dilate(lines.astype(np.uint8), np.ones((width_px, width_px), np.uint8)) > 0
     channels = [grey] * 3 if grey.ndim == 2 else cv2.split(grey)
-    return _merge([np.where(lines, np.uint8(c), g) for c, g in zip(colour, channels, strict=True)])
+    return _merge([np.where(lines, np.uint8(c), g) for c, g in zip(OUTLINE, channels, strict=True)])
 
 
 def find_outlines(labels: Labels) -> NDArray[np.bool_]:

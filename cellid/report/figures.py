@@ -11,14 +11,26 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullLocator
 
 from cellid.dataset import Dataset
 from cellid.io.writers import replacing
-from cellid.report.samples import describe_fate, draw_thumbnail, name_reason, sample_crops
+from cellid.report.markup import count
+from cellid.report.samples import (
+    THUMBNAIL_PX,
+    describe_fate,
+    draw_thumbnail,
+    name_reason,
+    sample_crops,
+)
 
+# A contact sheet is laid out in pixels: thumbnails are shown as they are, not resampled
 _SHEET_COLUMNS = 6
+_GAP_PX, _TEXT_PX = 16, 48
 _KEPT, _DROPPED = "#1a7f4b", "#c2410c"
+
+
+_DPI = 100
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
     -------
     Figure
     """
-    figure = Figure(figsize=(10, 3.6), facecolor=theme.paper, layout="constrained")
+    figure = Figure(figsize=(13, 4.6), facecolor=theme.paper, layout="constrained")
     loss, iou = figure.subplots(1, 2)
     best = best_epoch(history)
     panels = (
@@ -84,9 +96,19 @@ def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
             label=f"best epoch, {best['epoch']:.0f}: {best[f'val_{column}']:.3g}",
         )
     loss.set_yscale("log")
+    loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    loss.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    loss.yaxis.set_minor_locator(NullLocator())
     iou.set_ylim(0, 1)
     for axes, place in ((loss, "upper right"), (iou, "lower right")):
-        axes.legend(loc=place, frameon=False, labelcolor=theme.ink, fontsize=9)
+        axes.legend(
+            loc=place,
+            labelcolor=theme.ink,
+            facecolor=theme.paper,
+            edgecolor="none",
+            framealpha=0.9,
+            fontsize=9,
+        )
     return figure
 
 
@@ -115,21 +137,29 @@ def draw_contact_sheet(dataset: Dataset, path: Path) -> None:
     """
     crops = sample_crops(dataset)
     n_rows = -(-len(crops) // _SHEET_COLUMNS)
-    figure = Figure(
-        figsize=(2.4 * _SHEET_COLUMNS, 2.85 * n_rows + 0.7), facecolor="white", layout="constrained"
+    step = THUMBNAIL_PX + _GAP_PX
+    width, height = _SHEET_COLUMNS * step + _GAP_PX, n_rows * (step + _TEXT_PX) + _TEXT_PX
+    figure = Figure(figsize=(width / _DPI, height / _DPI), facecolor="white")
+    figure.text(
+        _GAP_PX / width,
+        1 - _GAP_PX / height,
+        describe_sheet(dataset, len(crops)),
+        va="top",
+        fontsize=13,
     )
-    figure.suptitle(describe_sheet(dataset, len(crops)), x=0.01, ha="left", fontsize=12)
-    panels = figure.subplots(n_rows, _SHEET_COLUMNS, squeeze=False).ravel()
-    for axes in panels:
-        axes.set_axis_off()
-    for axes, crop in zip(panels, crops.itertuples(), strict=False):
-        axes.imshow(draw_thumbnail(dataset, crop.id))
-        axes.set_title(
+    for place, crop in enumerate(crops.itertuples()):
+        row, column = divmod(place, _SHEET_COLUMNS)
+        picture = draw_thumbnail(dataset, crop.id)
+        left = _GAP_PX + column * step
+        bottom = height - _TEXT_PX - (row + 1) * (step + _TEXT_PX) + _GAP_PX
+        figure.figimage(picture, left, bottom + THUMBNAIL_PX - picture.shape[0], origin="upper")
+        figure.text(
+            left / width,
+            (bottom + THUMBNAIL_PX + 6) / height,
             f"{crop.id}\n{describe_fate(crop.kept, crop.split, crop.reason)}, "
-            f"{crop.n_nuclei} nuclei",
-            fontsize=7,
+            f"{count(crop.n_nuclei, 'nucleus', 'nuclei')}",
+            fontsize=9,
             color=_KEPT if crop.kept else _DROPPED,
-            loc="left",
         )
     with replacing(path) as temporary:
         temporary.write_bytes(encode_figure(figure))
@@ -153,5 +183,5 @@ def encode_figure(figure: Figure) -> bytes:
     """Return a figure as PNG."""
     FigureCanvasAgg(figure)
     stream = io.BytesIO()
-    figure.savefig(stream, dpi=130, format="png")
+    figure.savefig(stream, dpi=_DPI, format="png")
     return stream.getvalue()

@@ -119,21 +119,26 @@ def _write_summary(
     config: RunConfig, dataset: Dataset, history: pd.DataFrame, own: Sequence[Evaluation]
 ) -> str:
     parts = [describe_training(config, dataset, history)]
+    tiles, warnings = [], []
     for evaluation in own:
         scores = evaluation.intervals(evaluation.lines)
-        parts.insert(0, make_tiles(evaluation, scores))
+        tiles.append(make_tiles(evaluation, scores))
         parts.append(describe_scores(evaluation, scores))
-        parts.append(warn_of_labels(evaluation.dataset))
-    return "".join(parts)
+        warnings.append(warn_of_labels(evaluation.dataset))
+    return (
+        f"{''.join(tiles)}<div class=sides><div>{''.join(parts)}</div>"
+        f"<div>{''.join(dict.fromkeys(warnings))}</div></div>"
+    )
 
 
 def _write_curves(light: bytes, dark: bytes, best: pd.Series) -> str:
     sources = [data_uri("png", data) for data in (dark, light)]
     text = f"Loss and overlap by epoch; epoch {best['epoch']:.0f} has the lowest validation loss"
     return (
-        f'<picture class=curves><source srcset="{sources[0]}" '
+        f"<button type=button class=zoom><picture>"
+        f'<source srcset="{sources[0]}" '
         f'media="(prefers-color-scheme: dark)">'
-        f'<img src="{sources[1]}" alt="{text}"></picture>'
+        f'<img src="{sources[1]}" alt="{text}"></picture></button>'
     )
 
 

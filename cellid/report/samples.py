@@ -10,12 +10,16 @@ from cellid.dataset import Dataset
 from cellid.evaluation.scores import ImageScores
 from cellid.imaging.geometry import rescale_labels
 from cellid.imaging.overlay import Picture, draw_outlines
+from cellid.types import Frame
 
 SHEET_CROPS = 36
 """Most crops on a contact sheet: enough to see what the labels are like."""
 
 THUMBNAIL_PX = 360
 """Side of a crop on a contact sheet."""
+
+LINE_PX = 2
+"""Width of outlines: a page shows pictures at about half their size."""
 
 # Good to the eye at a third of a PNG's bytes; a report holds about seventy pictures
 _JPEG_QUALITY = 82
@@ -58,11 +62,17 @@ def name_reason(reason: str) -> str:
 def draw_thumbnail(dataset: Dataset, crop_id: str) -> Picture:
     """Return a crop's stain with the outlines of its labels, at most `THUMBNAIL_PX` wide.
 
-    The outlines are drawn after shrinking, so that they stay one pixel wide.
+    The outlines are drawn after shrinking, so that they stay as wide.
     """
-    stain = shrink(dataset.stain(crop_id), THUMBNAIL_PX)
-    size = stain.shape[0], stain.shape[1]
-    return draw_outlines(stain, rescale_labels(dataset.labels(crop_id), size))
+    stain = brighten(shrink(dataset.stain(crop_id), THUMBNAIL_PX))
+    labels = rescale_labels(dataset.labels(crop_id), stain.shape)
+    return draw_outlines(stain, labels, LINE_PX)
+
+
+def brighten(stain: NDArray[np.generic]) -> Frame:
+    """Return the square root of a stain, (Y, X): dim nuclei are seen beside bright ones."""
+    light = stain.astype(np.float32)
+    return np.asarray(np.sqrt(light - light.min()), dtype=np.float32)
 
 
 def shrink(image: NDArray[np.generic], side_px: int) -> NDArray[np.generic]:

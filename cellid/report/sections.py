@@ -6,9 +6,10 @@ from html import escape
 import pandas as pd
 
 from cellid.config import EvaluateSettings
-from cellid.dataset import SPLITS, Dataset
+from cellid.dataset import Dataset
 from cellid.evaluation.scores import ImageScores
 from cellid.imaging.geometry import rescale_labels
+from cellid.imaging.intensity import flatten_background
 from cellid.imaging.overlay import draw_comparison, draw_outlines, stretch_contrast
 from cellid.report.figures import describe_sheet
 from cellid.report.markup import (
@@ -22,6 +23,8 @@ from cellid.report.markup import (
     text_cell,
 )
 from cellid.report.samples import (
+    LINE_PX,
+    brighten,
     describe_fate,
     draw_thumbnail,
     encode_jpeg,
@@ -36,6 +39,7 @@ from cellid.report.tables import OBJECT, PIXEL, Group, instance_columns, name_li
 
 _IMAGE_PX = 720
 _IMAGES_EACH = 3
+_BACKGROUND_DIAMETERS = 4.0
 # Pictures in the page are few; the table of images lists all up to where browsers slow down
 _TABLE_ROWS = 2000
 
@@ -70,7 +74,7 @@ def write_score_tables(groups: Sequence[Group], settings: EvaluateSettings) -> s
     return "".join(
         f"<h3>{title}</h3>"
         + make_table(
-            ["Classifier and cell line", *columns.values(), "Crops"],
+            ["Classifier and cell line", *columns.values(), "Crops", "Fields"],
             [
                 (
                     group.heading,
@@ -79,6 +83,7 @@ def write_score_tables(groups: Sequence[Group], settings: EvaluateSettings) -> s
                             text_cell(row.label),
                             *(interval_cell(name, row.scores[name]) for name in columns),
                             number_cell("n_crops", row.n_crops),
+                            number_cell("n_fields", row.n_fields),
                         ]
                         for row in group.rows
                     ],
@@ -134,13 +139,16 @@ def write_images(evaluation: Evaluation) -> str:
 def _write_triple(evaluation: Evaluation, row: ImageScores) -> str:
     name = row.name
     dataset = evaluation.dataset
-    phase = shrink(dataset.image(name), _IMAGE_PX)
+    # Flattened, or a dark corner would take all the contrast
+    background_px = _BACKGROUND_DIAMETERS * dataset.info.nucleus_diameter_px
+    phase = shrink(flatten_background(dataset.image(name), background_px), _IMAGE_PX)
     size = phase.shape[0], phase.shape[1]
     true = rescale_labels(dataset.labels(name), size)
     found = rescale_labels(evaluation.predicted(name), size)
-    stain = stretch_contrast(shrink(dataset.stain(name), _IMAGE_PX))
+    stain = stretch_contrast(brighten(shrink(dataset.stain(name), _IMAGE_PX)))
+    outlined = draw_outlines(phase, found, LINE_PX)
     pictures = (
-        ("jpeg", encode_jpeg(draw_outlines(phase, found)), "phase contrast, nuclei found outlined"),
+        ("jpeg", encode_jpeg(outlined), "phase contrast, nuclei found outlined"),
         ("png", encode_png(draw_comparison(true, found)), "labels against findings"),
         ("jpeg", encode_jpeg(stain), "stain"),
     )
@@ -164,19 +172,19 @@ def _write_triple(evaluation: Evaluation, row: ImageScores) -> str:
 def write_data(dataset: Dataset) -> str:
     """Return the numbers of fields, crops and nuclei by line; what was left out and why."""
     manifest, info = dataset.manifest, dataset.info
-    columns = ["Cell line", "Fields", "Wells", *(f"Crops, {split}" for split in SPLITS)]
     rows = []
     for line, part in manifest.groupby("line"):
         kept = part[part["kept"]]
-        wells = part["well"][part["well"] != ""].nunique()
-        numbers = [
-            part["field"].nunique(),
-            wells,
-            *(int((kept["split"] == split).sum()) for split in SPLITS),
-            int((~part["kept"]).sum()),
-            int(kept["n_nuclei"].sum()),
-        ]
-        cells = [number_cell("n_", number) for number in numbers]
+        numbers = {
+            "Fields": part["field"].nunique(),
+            **({"Wells": part["well"].nunique()} if manifest["well"].any() else {}),
+            "Training crops": (kept["split"] == "train").sum(),
+            "Validation crops": (kept["split"] == "validation").sum(),
+            "Test crops": (kept["split"] == "test").sum(),
+            "Crops dropped": (~part["kept"]).sum(),
+            "Nuclei": kept["n_nuclei"].sum(),
+        }
+        cells = [number_cell("n_", int(number)) for number in numbers.values()]
         rows.append([text_cell(name_line(str(line))), *cells])
     diameter = f"{info.nucleus_diameter_px:.1f} px"
     if info.pixel_size_um is not None:
@@ -188,7 +196,7 @@ def write_data(dataset: Dataset) -> str:
         "Kept together": f"crops of one {info.recipe['split']['by']} never part between "
         "training, validation and test",
     }
-    table = make_table([*columns, "Crops dropped", "Nuclei"], [("", rows)])
+    table = make_table(["Cell line", *numbers], [("", rows)])
     return table + make_list(facts) + _write_left_out(manifest) + _write_problems(dataset)
 
 
@@ -199,7 +207,7 @@ def _write_left_out(manifest: pd.DataFrame) -> str:
     reasons = "".join(
         f"<li>{escape(str(reason))}: {count(int(n), 'crop')}</li>" for reason, n in dropped.items()
     )
-    return f"<p>Dropped, for their labels looked unfit to learn from:</p><ul>{reasons}</ul>"
+    return f"<p>Crops dropped:</p><ul>{reasons}</ul>"
 
 
 def _write_problems(dataset: Dataset) -> str:

@@ -122,8 +122,8 @@ def make_tiles(evaluation: Evaluation, scores: Mapping[str, Interval]) -> str:
     """Return the four scores to look at first, each with its interval as a bar."""
     tiles = []
     for name, title, meaning in (
-        ("instance_recall", "Nuclei found", "of those labelled (recall)"),
-        ("instance_precision", "Findings right", "of those found (precision)"),
+        ("instance_recall", "Nuclei found", "of those labelled: recall"),
+        ("instance_precision", "Findings right", "of those found: precision"),
         ("instance_f1", "Both in one", f"F1 at IoU {evaluation.settings.iou_threshold:g}"),
         ("count_mae", "Count error", "nuclei a crop, on average"),
     ):

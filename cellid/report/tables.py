@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from cellid.config import EvaluateSettings
 from cellid.evaluation.bootstrap import Interval
 from cellid.report.scoring import Evaluation
@@ -36,7 +38,17 @@ class Row:
     @property
     def n_crops(self) -> int:
         """Number of crops that were pooled."""
-        return int((self.evaluation.crops["line"] == self.line).sum())
+        return len(self._crops)
+
+    @property
+    def n_fields(self) -> int:
+        """Number of fields that they are of."""
+        return int(self._crops["field"].nunique())
+
+    @property
+    def _crops(self) -> pd.DataFrame:
+        crops = self.evaluation.crops
+        return crops[crops["line"] == self.line]
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,7 @@ def group_rows(evaluations: Sequence[Evaluation]) -> tuple[Group, ...]:
         if chosen:
             several = len({each.run_folder for each in chosen}) > 1
             rows = [_make_row(each, line, chosen) for each in chosen for line in each.lines]
+            rows.sort(key=lambda row: row.label)
             groups.append(Group(plural if several else singular, tuple(rows)))
     return tuple(groups)
 
