@@ -111,6 +111,12 @@ class SplitSettings(Settings):
     )
     test_ids: tuple[str, ...] = Field((), description="fields or groups named for the test")
 
+    @model_validator(mode="after")
+    def _check_shares(self) -> "SplitSettings":
+        if self.validation + self.test >= 1:
+            raise ValueError("validation + test must be below 1, to leave fields to train on")
+        return self
+
 
 class UNetSettings(Settings):
     """The network (section 5.3.1)."""

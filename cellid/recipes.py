@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ def load_recipe(
     preset : str or None
         ``"fast"`` or ``"thesis"``; none takes the one the file names, else ``"fast"``.
     file : Path or None
-        A TOML recipe; it may hold any part of the settings.
+        A TOML recipe; it may hold any part of the settings, ``"none"`` as below.
     overrides : iterable of str
         ``"train.epochs=400"``: a dotted key that must exist, and a TOML value; ``none``
         unsets a setting that may be unset.
@@ -98,7 +98,7 @@ def parse_settings(kind: type[_Kind], values: Mapping[str, Any], subject: str) -
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"]) or kind.__name__
         if first["type"] == "extra_forbidden":
             raise _unknown_setting(kind, key, subject) from None
         raise CellidError(
@@ -111,7 +111,7 @@ def parse_settings(kind: type[_Kind], values: Mapping[str, Any], subject: str) -
 
 def write_recipe(recipe: Recipe) -> str:
     """Return the recipe as TOML text that `load_recipe` reads back to the same settings."""
-    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
+    return tomli_w.dumps(_map_values(recipe.model_dump(mode="json"), _none_to_word))
 
 
 def setting_names(kind: type[BaseModel], prefix: str = "") -> list[str]:
@@ -139,7 +139,7 @@ def _unknown_setting(kind: type[BaseModel], key: str, subject: str) -> CellidErr
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return _map_values(tomllib.loads(file.read_text(encoding="utf-8")), _word_to_none)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CellidError(
             file,
@@ -166,10 +166,26 @@ def _parse_override(text: str, kind: type[BaseModel]) -> dict[str, Any]:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()  # an unquoted word, as one types it in a shell
-    nested: Any = None if parsed == "none" else parsed
+    nested: Any = _word_to_none(parsed)
     for part in reversed(key.split(".")):
         nested = {part: nested}
     return dict(nested)
+
+
+def _none_to_word(value: Any) -> Any:
+    return "none" if value is None else value
+
+
+def _word_to_none(value: Any) -> Any:
+    """Return None for the word that stands for it, as TOML has no null."""
+    return None if value == "none" else value
+
+
+def _map_values(values: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    return {
+        key: _map_values(value, change) if isinstance(value, Mapping) else change(value)
+        for key, value in values.items()
+    }
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
