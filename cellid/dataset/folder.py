@@ -185,7 +185,19 @@ def writing_dataset(folder: Path, overwrite: bool) -> Iterator[DatasetWriter]:
         Where the data set will be.
     overwrite : bool
         Whether a data set that is there is replaced.
+
+    Raises
+    ------
+    CellidError
+        If ``folder`` exists, and ``overwrite`` is off or it is no dataset folder.
     """
+    if overwrite and folder.is_dir() and not (folder / "dataset.json").exists():
+        raise CellidError(
+            folder,
+            expected="a new folder, or a data set to replace",
+            got="a folder that is no data set",
+            remedy="name another folder: all that is in this one would be lost",
+        )
     with replacing_folder(folder, overwrite) as temporary:
         for part in ("images", "stain", "labels"):
             (temporary / part).mkdir()
@@ -203,34 +215,50 @@ def read_dataset(folder: Path) -> Dataset:
     """
     try:
         values = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        version = dict(values).get("version")
         text = (folder / "manifest.csv").read_text(encoding="utf-8")
-    except (OSError, json.JSONDecodeError) as error:
+        manifest = _parse_manifest(text)
+    except (OSError, ValueError, TypeError) as error:  # of JSON, UTF-8 and CSV: ValueError
         raise CellidError(
             folder,
             expected="a dataset folder with dataset.json and manifest.csv",
             got=str(error),
             remedy="make one with `cellid label`",
         ) from None
-    if values.get("version") != VERSION:
+    if version != VERSION:
         raise CellidError(
             folder,
             expected=f"dataset version {VERSION}",
-            got=f"version {values.get('version')}",
+            got=f"version {version}",
             remedy="make it again with this cellid's `cellid label`",
         )
     info = parse_settings(DatasetInfo, values, subject=str(folder / "dataset.json"))
-    manifest = pd.read_csv(
-        io.StringIO(text),
-        dtype=COLUMNS,
-        keep_default_na=False,
-        na_values={name: [""] for name, dtype in COLUMNS.items() if dtype == "float64"},
-    )
+    # Crops may be dropped by hand in the manifest: what is trained on is what it says now
+    info = info.model_copy(update={"manifest_hash": _hash_text(text)})
     _check_splits(folder, manifest)
     return Dataset(folder, info, manifest)
 
 
+def _parse_manifest(text: str) -> pd.DataFrame:
+    return pd.read_csv(
+        io.StringIO(text),
+        usecols=list(COLUMNS),  # all must be there
+        dtype=COLUMNS,
+        keep_default_na=False,
+        na_values={name: [""] for name, dtype in COLUMNS.items() if dtype == "float64"},
+    )
+
+
 def _check_splits(folder: Path, manifest: pd.DataFrame) -> None:
     kept = manifest[manifest["kept"]]
+    unknown = sorted(set(kept["split"]) - set(SPLITS))
+    if unknown:
+        raise CellidError(
+            folder / "manifest.csv",
+            expected=f"every kept crop in {', '.join(SPLITS[:-1])} or {SPLITS[-1]}",
+            got=f"the split {unknown[0]!r}",
+            remedy="correct the column split, or make the data set again",
+        )
     for column, what in (("image_hash", "the same pixels"), ("group", "the same group")):
         splits = kept.groupby(column)["split"].nunique()
         shared = splits.index[splits > 1]

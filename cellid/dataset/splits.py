@@ -13,9 +13,9 @@ from cellid.errors import CellidError
 def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) -> pd.Series:
     """Return the split of every crop: whole groups, in every cell line.
 
-    Groups named in the settings go where they are named. Of the others each line gives its
-    share to the test and to validation, rounded, but at least one where it has three or
-    more groups; a line with two gives one to validation.
+    Groups named in the settings go where they are named, and a split with named groups gets
+    no others. Else each line gives its share to the test and to validation, rounded, but at
+    least one where it has three or more groups; a line with two gives one to validation.
 
     Parameters
     ----------
@@ -32,22 +32,31 @@ def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) ->
     Raises
     ------
     CellidError
-        If a name fits no group.
+        If a name fits no group, or one group is named for both.
     """
     rng = np.random.default_rng(seed)
     groups = manifest.drop_duplicates("group").set_index("group")
     split = pd.Series("", index=groups.index)
     for name, patterns in (("test", settings.test_ids), ("validation", settings.validation_ids)):
         for pattern in patterns:
-            named = [
-                g for g in groups.index if fnmatch(g, pattern) or fnmatch(groups.field[g], pattern)
+            fits = [
+                fnmatch(group, pattern) or fnmatch(field, pattern)
+                for group, field in zip(manifest["group"], manifest["field"], strict=True)
             ]
-            if not named:
+            named = manifest.loc[fits, "group"].unique()
+            if not named.size:
                 raise CellidError(
                     f"split.{name}_ids = {pattern!r}",
                     expected="the name of a field, well or group",
                     got=f"no match among {', '.join(groups.index[:8])}",
                     remedy="use one of these names, or a pattern with *",
+                )
+            if name == "validation" and (split[named] == "test").any():
+                raise CellidError(
+                    f"split.validation_ids = {pattern!r}",
+                    expected="groups that split.test_ids does not name",
+                    got=f"{', '.join(g for g in named if split[g] == 'test')} in both",
+                    remedy="name each field or group for one of them",
                 )
             split[named] = name
     named_any = {name: bool((split == name).any()) for name in SPLITS}

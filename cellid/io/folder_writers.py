@@ -32,7 +32,7 @@ def replacing_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     CellidError
         If ``folder`` exists and ``overwrite`` is off, or there is no space left.
     """
-    if folder.exists() and not overwrite:
+    if folder.exists() and not (overwrite and folder.is_dir()):
         raise CellidError(
             folder,
             expected="a name not taken yet",
@@ -46,7 +46,12 @@ def replacing_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
         yield temporary
         if folder.exists():
             folder.rename(retired)
-        temporary.rename(folder)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if retired.exists():
+                retired.rename(folder)
+            raise
     except OSError as error:
         raise told_as_user_error(folder, error) from error
     finally:

@@ -34,6 +34,7 @@ def select_crops(manifest: pd.DataFrame, settings: SelectSettings) -> pd.Series:
     # Equal crops have equal areas, where the share ranks as the thesis's pixel count does
     rank = share.groupby(manifest["line"]).rank(method="first")
     n_crops = manifest.groupby("line")["line"].transform("size")
-    reasons[rank <= np.floor(settings.drop_lowest * n_crops)] = FEW_NUCLEI
+    # 0.29 of 100 crops are 29, not the 28.999… of binary fractions
+    reasons[rank <= np.floor(settings.drop_lowest * n_crops + 1e-9)] = FEW_NUCLEI
     reasons[share > settings.max_nucleus_share] = MOSTLY_NUCLEUS
     return reasons
