@@ -10,6 +10,7 @@ from cellid.dataset import Dataset
 from cellid.evaluation.scores import ImageScores
 from cellid.imaging.geometry import rescale_labels
 from cellid.imaging.overlay import Picture, draw_outlines
+from cellid.labeling.selection import FEW_NUCLEI
 from cellid.types import Frame
 
 SHEET_CROPS = 36
@@ -20,6 +21,9 @@ THUMBNAIL_PX = 360
 
 LINE_PX = 2
 """Width of outlines: a page shows pictures at about half their size."""
+
+# A crop may hold many small nuclei and still be among those with the fewest nucleus pixels
+_REASONS = {FEW_NUCLEI: "few nucleus pixels"}
 
 # Good to the eye at a third of a PNG's bytes; a report holds about seventy pictures
 _JPEG_QUALITY = 82
@@ -55,8 +59,8 @@ def describe_fate(kept: bool, split: str, reason: str) -> str:
 
 
 def name_reason(reason: str) -> str:
-    """Return a reason code in plain words, such as "few nuclei"."""
-    return reason.replace("_", " ") or "no reason given"
+    """Return a reason code in plain words, such as "mostly nucleus"."""
+    return _REASONS.get(reason, reason.replace("_", " ")) or "no reason given"
 
 
 def draw_thumbnail(dataset: Dataset, crop_id: str) -> Picture:

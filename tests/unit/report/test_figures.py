@@ -49,7 +49,10 @@ def test_contact_sheet_is_written(study, tmp_path):
     sheet = imagecodecs.png_decode((tmp_path / "sheet.png").read_bytes())
     assert (sheet[..., :3] == OUTLINE).all(axis=-1).sum() > 1000
     assert [file.name for file in tmp_path.glob("*sheet*")] == ["sheet.png"]
-    assert describe_sheet(study.dataset, 18) == "All 18 crops: 12 kept, 6 dropped (6 few nuclei)"
+    assert (
+        describe_sheet(study.dataset, 18)
+        == "All 18 crops: 12 kept, 6 dropped (6 few nucleus pixels)"
+    )
 
 
 def test_a_sample_holds_every_split_line_and_reason(study, monkeypatch):

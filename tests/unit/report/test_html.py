@@ -64,7 +64,7 @@ def test_the_summary_speaks_in_numbers_of_nuclei(study):
     assert "off by 0.7 ; over all crops it counts 8.3 % fewer than labelled" in words
     assert "With only 3 fields they are rough" in words
     assert "The labels are not the truth." in words
-    assert "dropped: few nuclei" in words
+    assert "dropped: few nucleus pixels" in words
 
 
 def test_names_from_files_are_escaped(study):
