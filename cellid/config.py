@@ -39,6 +39,9 @@ class InputSettings(Settings):
     max_shift_px: float = Field(
         8.0, ge=0, description="a stain shifted further from its phase image drops the pair"
     )
+    align: bool = Field(
+        False, description="move the stain back by its measured shift before it is labelled"
+    )
 
 
 class CropSettings(Settings):

@@ -99,6 +99,32 @@ def measure_shift(phase: NDArray[np.generic], stain: NDArray[np.generic]) -> Shi
     )
 
 
+def move_back(stain: NDArray[np.generic], shift: Shift) -> NDArray[np.generic]:
+    """Return the stain moved onto its phase image, its border continued by reflection.
+
+    Parameters
+    ----------
+    stain : (Y, X) array
+    shift : Shift
+        As measured; where it is unknown the stain is returned as it is.
+
+    Returns
+    -------
+    (Y, X) array of the stain's dtype
+    """
+    if shift.dy_px is None or shift.dx_px is None:
+        return stain
+    matrix = np.array([[1, 0, shift.dx_px], [0, 1, shift.dy_px]])
+    moved = cv2.warpAffine(
+        np.ascontiguousarray(stain),
+        matrix,
+        stain.shape[::-1],
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return np.asarray(moved)
+
+
 def _prepare(image: NDArray[np.generic]) -> Frame:
     """Reduce an image and bring its 1st to 99th percentile to 0..1, clipped."""
     frame = image.astype(np.float32)

@@ -24,7 +24,7 @@ from cellid.dataset import (
 )
 from cellid.errors import CellidError
 from cellid.imaging.geometry import crop_origins
-from cellid.imaging.registration import measure_shift
+from cellid.imaging.registration import measure_shift, move_back
 from cellid.io.pairs import Pair, find_pairs, read_pair
 from cellid.labeling import label_stain
 from cellid.labeling.selection import select_crops
@@ -155,6 +155,8 @@ def _label_pair(
                 got=f"a shift of ({shift.dy_px:.1f}, {shift.dx_px:.1f}) px (y, x)",
                 remedy="align the channels, or raise input.max_shift_px",
             )
+        if recipe.input.align and recipe.labels.method != "given":
+            stain = move_back(stain, shift)
         field = prefixes[line] + pair.id
         known: dict[str, Any] = {
             "field": field,

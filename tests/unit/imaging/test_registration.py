@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cellid.imaging.registration import measure_shift
+from cellid.imaging.registration import Shift, measure_shift, move_back
 from cellid.io.pairs import find_pairs, read_pair
 
 MARGIN_PX = 24
@@ -112,3 +112,12 @@ def test_stains_of_other_real_fields_are_unknown(test_data: Path) -> None:
     assert len(images) == 10
     for k, (phase, _) in enumerate(images):
         assert measure_shift(phase, images[k - 1][1]).dy_px is None
+
+
+def test_moving_back_undoes_the_shift() -> None:
+    image = cv2.GaussianBlur(np.random.default_rng(1).random((80, 90), dtype=np.float32), (0, 0), 3)
+    # what is at (y, x) in the phase image is at (y + 4, x - 3) in the stain
+    stain = np.roll(image, (4, -3), axis=(0, 1))
+    moved = move_back(stain, Shift(4.0, -3.0, 1.0))
+    np.testing.assert_allclose(moved[6:-6, 6:-6], image[6:-6, 6:-6])
+    assert move_back(stain, Shift(None, None, 0.1)) is stain
