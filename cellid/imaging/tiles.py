@@ -84,8 +84,7 @@ class Tiling:
         left = np.full(length, np.inf) if at_start else position - self.margin_px
         right = np.full(length, np.inf) if at_end else length - position - self.margin_px
         ramp = np.minimum(np.minimum(left, right), length)
-        # A pixel that no tile holds undisturbed still gets a value from the nearest ones
-        return np.maximum(ramp, 1e-6)
+        return np.maximum(ramp, 0)  # above 0 in at least one tile: they overlap by two margins
 
 
 def merge_tiles(

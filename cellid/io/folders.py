@@ -1,5 +1,6 @@
 """Image files of a folder, in natural order."""
 
+import os
 from pathlib import Path
 
 from cellid.errors import CellidError
@@ -41,6 +42,17 @@ def list_images(path: str | Path) -> tuple[Path, ...]:
         and file.is_file()
     )
     return tuple(sorted(found, key=lambda file: (natural_key(file), str(file))))
+
+
+def path_from(folder: Path, target: Path) -> str:
+    """Return ``target`` as seen from ``folder``, so that both can be moved together.
+
+    Joined to ``folder`` again it is the target. On another drive it is absolute.
+    """
+    try:
+        return Path(os.path.relpath(target.resolve(), folder.resolve())).as_posix()
+    except ValueError:
+        return str(target.resolve())
 
 
 def list_names(path: Path, limit: int = 12) -> str:

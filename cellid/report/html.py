@@ -58,7 +58,7 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
     history = _read_history(run_folder)
     scored = [score_evaluation(folder, config.recipe.evaluate) for folder in evaluations]
     own = [each for each in scored if each.run_folder.resolve() == run_folder.resolve()]
-    dataset = _find_dataset(config, own)
+    dataset = _find_dataset(run_folder, config, own)
     curves, dark_curves = (encode_figure(draw_curves(history, theme)) for theme in (LIGHT, DARK))
     with replacing(out / "curves.png") as temporary:
         temporary.write_bytes(curves)
@@ -102,12 +102,12 @@ def _read_history(run_folder: Path) -> pd.DataFrame:
         ) from None
 
 
-def _find_dataset(config: RunConfig, own: Sequence[Evaluation]) -> Dataset:
+def _find_dataset(run_folder: Path, config: RunConfig, own: Sequence[Evaluation]) -> Dataset:
     """Return the data set that the run was trained on, wherever it was met last."""
     for evaluation in own:
         if evaluation.dataset.info.manifest_hash == config.provenance["dataset_hash"]:
             return evaluation.dataset
-    return read_dataset(Path(config.provenance["dataset"]))
+    return read_dataset((run_folder / config.provenance["dataset"]).resolve())
 
 
 def _describe_run(config: RunConfig) -> str:

@@ -94,7 +94,7 @@ def score_evaluation(folder: Path, settings: EvaluateSettings | None = None) -> 
     """
     try:
         about = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-        run_folder, dataset_folder = Path(about["run"]), Path(about["dataset"])
+        run_folder, dataset_folder = folder / about["run"], folder / about["dataset"]
         split = about["split"]
     except (OSError, json.JSONDecodeError, KeyError) as error:
         raise CellidError(
@@ -103,6 +103,7 @@ def score_evaluation(folder: Path, settings: EvaluateSettings | None = None) -> 
             got=repr(error),
             remedy="make one with `cellid evaluate`",
         ) from None
+    run_folder, dataset_folder = run_folder.resolve(), dataset_folder.resolve()
     config = read_config(run_folder)
     dataset = read_dataset(dataset_folder)
     settings = settings or config.recipe.evaluate

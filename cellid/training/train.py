@@ -11,6 +11,7 @@ import keras
 from cellid.config import Recipe
 from cellid.dataset import Dataset
 from cellid.evaluation.counting import mean_nucleus_area
+from cellid.io.folders import path_from
 from cellid.io.writers import replacing, write_text
 from cellid.models.run import Run, load_run, network_scale
 from cellid.models.unet import build_unet
@@ -60,11 +61,11 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     model = build_unet(recipe.model)
     checkpoint = folder / "checkpoint"
     checkpoint.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "recipe.toml", write_recipe(recipe))
 
     windows = TrainingWindows(training, recipe, epoch=0)
     compile_model(model, recipe.train, steps_per_epoch=len(windows))
-    progress = read_checkpoint(checkpoint, model, fingerprint(recipe, dataset.info.manifest_hash))
+    progress = read_checkpoint(checkpoint, model, fingerprint(recipe, dataset))
+    write_text(folder / "recipe.toml", write_recipe(recipe))
     windows = TrainingWindows(training, recipe, epoch=progress.epochs_done)
     say(
         f"training: {len(training)} crops, validation: {len(validation)}; "
@@ -102,7 +103,7 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
         threshold=tuned.threshold,
         seed_distance_px=tuned.seed_distance * diameter_px,
         min_area_px=min_area_px,
-        provenance=_provenance(dataset),
+        provenance={**_versions(), **_origin(dataset, folder)},
     )
     with replacing(folder / WEIGHTS) as temporary:
         shutil.copyfile(best_weights_file(checkpoint, progress.best_epoch), temporary)
@@ -111,12 +112,17 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     return load_run(folder)
 
 
-def _provenance(dataset: Dataset) -> dict[str, str]:
-    versions = {name: importlib.metadata.version(name) for name in ("cellid", "keras", "numpy")}
+def _versions() -> dict[str, str]:
+    packages = ("cellid", "keras", keras.backend.backend(), "numpy", "opencv-python-headless")
     return {
-        **versions,
+        **{name: importlib.metadata.version(name) for name in packages},
         "backend": keras.backend.backend(),
         "python": platform.python_version(),
-        "dataset": str(dataset.folder),
+    }
+
+
+def _origin(dataset: Dataset, folder: Path) -> dict[str, str]:
+    return {
+        "dataset": path_from(folder, dataset.folder),
         "dataset_hash": dataset.info.manifest_hash,
     }

@@ -8,6 +8,7 @@ from tqdm import tqdm
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
+from cellid.io.folders import path_from
 from cellid.io.tiff_writers import write_labels
 from cellid.io.writers import write_json
 from cellid.models.run import Run
@@ -87,7 +88,11 @@ def predict_split(run: Run, dataset: Dataset, split: str, folder: Path) -> Path:
         for crop_id in tqdm(crops["id"], desc=f"predict {split}", unit="crop"):
             nuclei = find_nuclei(run, dataset.image(crop_id), dataset.info.pixel_size_um)
             write_labels(temporary / "labels" / f"{crop_id}.tif", nuclei.labels)
-        about = {"run": run.folder.resolve(), "dataset": dataset.folder.resolve(), "split": split}
+        about = {
+            "run": path_from(folder, run.folder),
+            "dataset": path_from(folder, dataset.folder),
+            "split": split,
+        }
         write_json(temporary / "evaluation.json", about)
     return folder
 
