@@ -51,8 +51,8 @@ def read_config(folder: Path) -> RunConfig:
         If the folder is no finished run, or was written by another version.
     """
     try:
-        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        values = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:  # of JSON and UTF-8: ValueError
         unfinished = (folder / "checkpoint").is_dir()
         raise CellidError(
             folder,

@@ -214,8 +214,7 @@ def read_dataset(folder: Path) -> Dataset:
         into two splits.
     """
     try:
-        values = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-        version = dict(values).get("version")
+        values = dict(json.loads((folder / "dataset.json").read_text(encoding="utf-8")))
         text = (folder / "manifest.csv").read_text(encoding="utf-8")
         manifest = _parse_manifest(text)
     except (OSError, ValueError, TypeError) as error:  # of JSON, UTF-8 and CSV: ValueError
@@ -225,11 +224,11 @@ def read_dataset(folder: Path) -> Dataset:
             got=str(error),
             remedy="make one with `cellid label`",
         ) from None
-    if version != VERSION:
+    if values.get("version") != VERSION:
         raise CellidError(
             folder,
             expected=f"dataset version {VERSION}",
-            got=f"version {version}",
+            got=f"version {values.get('version')}",
             remedy="make it again with this cellid's `cellid label`",
         )
     info = parse_settings(DatasetInfo, values, subject=str(folder / "dataset.json"))

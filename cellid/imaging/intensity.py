@@ -59,6 +59,7 @@ def normalise(frame: NDArray[np.generic], background_px: float) -> Frame:
         return np.stack(channels, axis=-1)
     flat = flatten_background(frame, background_px)
     contrast = float(np.percentile(np.abs(flat), 98))
-    if contrast <= np.finfo(np.float32).eps * max(1.0, float(np.abs(frame).max())):
+    # A constant frame less its mean is rounding: a few units of the last place
+    if contrast <= 16 * np.finfo(np.float32).eps * max(-float(frame.min()), float(frame.max())):
         return np.zeros_like(flat)
     return np.asarray(np.clip(flat / np.float32(contrast), -_LIMIT, _LIMIT), dtype=np.float32)
