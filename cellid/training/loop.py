@@ -9,6 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from cellid.config import Recipe, TrainSettings
+from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.io.writers import write_table
 from cellid.nn.losses import binary_focal_crossentropy
@@ -97,9 +98,11 @@ def fit(
     )
 
 
-def fingerprint(recipe: Recipe, manifest_hash: str) -> str:
+def fingerprint(recipe: Recipe, dataset: Dataset) -> str:
     """Return a hash that two trainings share if one may go on where the other stopped."""
-    text = recipe.model_dump_json(exclude={"predict", "evaluate"}) + manifest_hash
+    crops = ",".join(dataset.manifest["id"])  # of one cell line, it may be a part of the folder
+    text = recipe.model_dump_json(exclude={"predict", "evaluate"})
+    text += dataset.info.manifest_hash + crops
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
