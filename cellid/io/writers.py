@@ -19,6 +19,8 @@ from cellid.errors import CellidError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
+_TEMPORARY = ".tmp-"
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -43,7 +45,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # Ends in the whole name: libraries choose a format by it (.weights.h5, .ome.tif).
-    temporary = path.parent / f".tmp-{secrets.token_hex(4)}-{path.name}"
+    temporary = path.parent / f"{_TEMPORARY}{secrets.token_hex(4)}-{path.name}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -57,6 +59,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise told_as_user_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that a killed process left in ``folder`` itself."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        if path.is_file():
+            path.unlink()
 
 
 def new_folder(path: str | Path, overwrite: bool) -> Path:

@@ -18,7 +18,7 @@ import numpy as np
 from cellid.errors import CellidError
 from cellid.io.writers import replacing
 
-_STATE = "state.npz"
+STATE = "state.npz"
 
 
 @dataclass
@@ -76,7 +76,7 @@ def write_checkpoint(folder: Path, model: keras.Model, progress: Progress) -> No
             model.save_weights(temporary)
     arrays = {f"{i:04d}": np.asarray(v) for i, v in enumerate(_state(model))}
     arrays["progress"] = np.array(json.dumps(asdict(progress)))
-    with replacing(folder / _STATE) as temporary, temporary.open("wb") as stream:
+    with replacing(folder / STATE) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)
     for old in folder.glob("best-*.weights.h5"):
         if old != best_weights_file(folder, progress.best_epoch):
@@ -100,7 +100,7 @@ def read_checkpoint(folder: Path, model: keras.Model, fingerprint: str) -> Progr
     CellidError
         If the checkpoint is of another recipe or data set.
     """
-    path = folder / _STATE
+    path = folder / STATE
     if not path.exists():
         return Progress(fingerprint)
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:

@@ -12,7 +12,7 @@ from cellid.config import Recipe
 from cellid.dataset import Dataset
 from cellid.evaluation.counting import mean_nucleus_area
 from cellid.io.folders import path_from
-from cellid.io.writers import replacing, write_text
+from cellid.io.writers import remove_leftovers, replacing, write_text
 from cellid.models.run import Run, load_run, network_scale
 from cellid.models.unet import build_unet
 from cellid.recipes import write_recipe
@@ -61,6 +61,7 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     model = build_unet(recipe.model)
     checkpoint = folder / "checkpoint"
     checkpoint.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
 
     windows = TrainingWindows(training, recipe, epoch=0)
     compile_model(model, recipe.train, steps_per_epoch=len(windows))

@@ -1,0 +1,73 @@
+"""Seconds a training step, with and without loading and augmentation, in one run.
+
+python benchmarks/training.py [--preset fast|thesis] [--window 256] [--steps 40]
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+from cellid.models.unet import build_unet
+from cellid.recipes import load_recipe
+from cellid.training.loop import compile_model
+from cellid.training.windows import Sample, TrainingWindows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--window", type=int, default=256)
+    parser.add_argument("--steps", type=int, default=40)
+    options = parser.parse_args()
+    recipe = load_recipe(options.preset, overrides=[f"train.window_px={options.window}"])
+
+    rng = np.random.default_rng(1)
+    side = 2 * options.window
+    n_crops = -(-options.steps * recipe.train.batch_size // 4)  # each is visited four times
+    samples = []
+    for _ in range(n_crops):
+        image = rng.standard_normal((side, side), dtype=np.float32)
+        labels = (image > 1).astype(np.int32)
+        samples.append(Sample(image, labels > 0, labels))
+    windows = TrainingWindows(samples, recipe, epoch=0)
+    model = build_unet(recipe.model)
+    compile_model(model, recipe.train, len(windows))
+    print(f"{recipe.preset}: {model.count_params():,} weights, {keras.backend.backend()}")
+
+    batch = windows[0]
+    model.train_on_batch(*batch)  # traces the graph
+    bare = [seconds(lambda: model.train_on_batch(*batch)) for _ in range(options.steps)]
+    loading = [seconds(lambda i=i: windows[i]) for i in range(min(options.steps, len(windows)))]
+    model.fit(windows, steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)
+    whole = [
+        seconds(lambda: model.fit(windows, verbose=0, shuffle=False)) / len(windows)
+        for _ in range(2)
+    ]
+    again = [seconds(lambda: model.train_on_batch(*batch)) for _ in range(options.steps)]
+    base = statistics.median(bare + again)
+    print(f"{'':34}{'s a step':>10}{'ratio':>8}")
+    for name, value in (
+        ("train_on_batch, batch in memory", base),
+        ("reading and augmenting a batch", statistics.median(loading)),
+        ("fit with augmented windows", min(whole)),
+    ):
+        print(f"{name:34}{value:10.4f}{value / base:8.2f}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"peak memory {peak:.1f} GiB")
+
+
+def seconds(work) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
