@@ -68,7 +68,7 @@ def label_and_train(
         say(f"train {folder}")
         runs.append(_run(part, folder, recipe, overwrite, say))
     report = evaluate(runs, dataset)
-    say(f"report: {report}")
+    say(f"report: {report.resolve()}")
     return report
 
 

@@ -1,0 +1,66 @@
+"""What README tells a new user to type works as it stands."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```\n(.*?)```", README, flags=re.S)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.strip()]
+
+
+def _command(start: str) -> list[str]:
+    (line,) = [c for c in COMMANDS if c.startswith(start) and "…" not in c]
+    return shlex.split(line)
+
+
+@pytest.mark.slow
+def test_demo_ends_with_a_report(tmp_path: Path) -> None:
+    _, script = _command("python3 data_pipeline/demo.py")
+    command = [sys.executable, str(PROJECT / script), "--out", str(tmp_path / "demo")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    report = Path(done.stdout.strip().splitlines()[-1].removeprefix("report: "))
+    assert (tmp_path / report).read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_test_command_is_what_ci_runs() -> None:
+    _, script = _command("python3 tests/run.py")
+    assert f"python3 {script}" in (PROJECT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_commands_on_own_images(
+    pairs: Path,
+    cellid: Callable[..., int],
+    small: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for kind in ("phase", "stain"):
+        shutil.copytree(pairs / kind, tmp_path / "images" / kind)
+    shutil.copytree(pairs / "phase", tmp_path / "new-images")
+    monkeypatch.chdir(tmp_path)
+    assert cellid(*_command("cellid label-and-train")[1:], *small) == 0
+    for named in ("my-run/dataset/contact_sheet.png", "my-run/report.html", "my-run/recipe.toml"):
+        assert named in README
+        assert (tmp_path / named).exists()
+    assert cellid(*_command("cellid predict")[1:]) == 0
+    for named in ("nuclei/labels/*.tif", "nuclei/overlays/*.png", "nuclei/objects.csv"):
+        assert named in README
+        assert list(tmp_path.glob(named))
+
+
+def test_settings_named_in_readme_exist() -> None:
+    from cellid.config import Recipe
+    from cellid.recipes import setting_names
+
+    named = set(re.findall(r"--set ([a-z_.]+)=", README))
+    assert named
+    assert named <= set(setting_names(Recipe))
