@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from tqdm import tqdm
 
 from cellid.config import SimulateSettings
 from cellid.io.folder_writers import replacing_folder
@@ -76,7 +77,8 @@ def list_tracks(objects: pd.DataFrame) -> pd.DataFrame:
 
 def _write_fields(settings: SimulateSettings, folder: Path) -> Iterator[pd.DataFrame]:
     step = settings.pixel_size_um
-    for field in simulate_fields(settings):
+    total = len(settings.wells) * settings.tiles * settings.frames
+    for field in tqdm(simulate_fields(settings), total=total, desc="simulate", unit="pair"):
         name = file_name(field)
         write_image(folder / "phase" / name, field.phase, pixel_size_um=step)
         write_image(folder / "stain" / name, field.stain, pixel_size_um=step)
