@@ -1,0 +1,81 @@
+"""A data set and a training small enough to be made for the tests."""
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellid.config import Recipe
+from cellid.dataset import Dataset, read_dataset, writing_dataset
+from cellid.recipes import load_recipe
+
+if TYPE_CHECKING:  # tests without a network do not wait for Keras
+    from cellid.models.run import Run
+
+DIAMETER_PX = 12.0
+
+
+def phase_and_labels(seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a noisy image of ``n`` bright disks and their labels, (64, 72)."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros((64, 72), np.int32)
+    places = random.permutation([(x, y) for x in range(10, 66, 14) for y in range(10, 56, 14)])
+    for number, centre in enumerate(places[:n], start=1):
+        cv2.circle(labels, centre.tolist(), int(DIAMETER_PX / 2), number, thickness=-1)
+    image = 100 + 60 * cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), 1)
+    return (image + random.normal(0, 8, image.shape)).astype(np.uint8), labels
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Ten fields of a crop each; one of the training crops holds no nucleus."""
+    folder = tmp_path_factory.mktemp("tiny") / "dataset"
+    splits = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    with writing_dataset(folder, overwrite=False) as writer:
+        rows = []
+        for i, split in enumerate(splits):
+            name = f"f{i}"
+            image, labels = phase_and_labels(i, n=6 if i else 0)
+            rows.append(
+                {
+                    **writer.add_crop(name, image, image.astype(np.float32), labels, 1.0),
+                    **dict.fromkeys(("field", "id", "group", "file", "stain_file"), name),
+                    **{"line": "HeLa" if i % 2 else "CHO", "well": "", "site": "", "reason": ""},
+                    **{"y0": 0, "x0": 0, "y1": 64, "x1": 72, "split": split, "kept": True},
+                    **dict.fromkeys(("time_h", "shift_y_px", "shift_x_px"), np.nan),
+                }
+            )
+        writer.finish(
+            pd.DataFrame(rows),
+            cellid_version="0",
+            pixel_size_um=1.0,
+            nucleus_diameter_px=DIAMETER_PX,
+            recipe={},
+            sources=(),
+            problems={},
+        )
+    return read_dataset(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe() -> Recipe:
+    """Three epochs of a network of two poolings on windows of 32 pixels."""
+    return load_recipe(
+        "fast",
+        overrides=[
+            *("model.filters=2", "model.depth=2", "model.nucleus_px=8"),
+            *("train.epochs=3", "train.batch_size=4", "train.window_px=32"),
+        ],
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_run(
+    tiny_dataset: Dataset, tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory
+) -> "Run":
+    """The run of the tiny recipe, trained without interruption."""
+    from cellid.training import train_model
+
+    return train_model(tiny_dataset, tiny_recipe, tmp_path_factory.mktemp("tiny") / "run", print)

@@ -1,0 +1,158 @@
+"""Thresholds chosen on validation, progress kept, and what differs between backends."""
+
+import math
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from cellid.config import Recipe, TrainSettings
+from cellid.errors import CellidError
+from cellid.models.unet import build_unet
+from cellid.training.backend import choose_precision, has_gpu, make_deterministic
+from cellid.training.checkpoint import (
+    Progress,
+    best_weights_file,
+    read_checkpoint,
+    write_checkpoint,
+)
+from cellid.training.loop import compile_model
+from cellid.training.tuning import tune_thresholds
+from cellid.training.windows import Sample
+
+
+def pass_on(batch: np.ndarray, training: bool) -> np.ndarray:
+    """Stand for a network: the image is the probability."""
+    return batch
+
+
+def touching_disks() -> Sample:
+    y, x = np.mgrid[:96, :96]
+    left, right = np.hypot(y - 30, x - 30), np.hypot(y - 30, x - 48.3)
+    labels = np.where(left < 10, 1, np.where(right < 10, 2, 0)).astype(np.int32)
+    probability = 0.65 / (1 + np.exp(20 * np.clip(np.minimum(left, right) - 10, -4, 4)))
+    probability[60:80, 60:80] = 0.55  # of no nucleus
+    return Sample(probability.astype(np.float32), labels > 0, labels)
+
+
+def predicting(recipe: Recipe, **values: float) -> Recipe:
+    return recipe.model_copy(update={"predict": recipe.predict.model_copy(update=values)})
+
+
+def test_the_thresholds_with_the_best_f1_are_chosen(tiny_recipe: Recipe) -> None:
+    tuned = tune_thresholds(pass_on, tiny_recipe, [touching_disks()], 20.0, 5.0)  # type: ignore[arg-type]
+    assert tuned.threshold == 0.6
+    assert tuned.seed_distance > 0
+    assert tuned.f1 == 1
+
+
+def test_what_the_recipe_fixes_is_not_searched(tiny_recipe: Recipe) -> None:
+    recipe = predicting(tiny_recipe, threshold=0.35, seed_distance=0.0)
+    tuned = tune_thresholds(pass_on, recipe, [touching_disks()], 20.0, 5.0)  # type: ignore[arg-type]
+    assert (tuned.threshold, tuned.seed_distance) == (0.35, 0.0)
+    assert tuned.f1 < 1
+
+
+def test_nothing_to_find_scores_nothing(tiny_recipe: Recipe) -> None:
+    empty = np.zeros((40, 40), np.float32)
+    sample = Sample(empty, empty > 0, empty.astype(np.int32))
+    assert tune_thresholds(pass_on, tiny_recipe, [sample], 20.0, 5.0).f1 == 0  # type: ignore[arg-type]
+
+
+def compiled(recipe: Recipe, seed: int) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    model = build_unet(recipe.model)
+    compile_model(model, recipe.train, steps_per_epoch=3)
+    return model
+
+
+def test_a_checkpoint_brings_back_every_variable(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    model, other = compiled(tiny_recipe, 1), compiled(tiny_recipe, 2)
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(2, 32, 32, 1)), random.random((2, 32, 32, 1)) > 0.5
+    for _ in range(2):
+        model.train_on_batch(x.astype(np.float32), y.astype(np.float32))
+    rows = [{"epoch": 1, "val_loss": 0.1 + 0.2}, {"epoch": 2, "val_loss": 0.25}]
+    progress = Progress("this", rows, best_epoch=2, best_loss=0.25)
+    write_checkpoint(tmp_path, model, progress)
+    assert read_checkpoint(tmp_path, other, "this") == progress
+    for before, after in zip(
+        [*model.weights, *model.optimizer.variables],
+        [*other.weights, *other.optimizer.variables],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
+    batch = x.astype(np.float32), y.astype(np.float32)
+    for network in (model, other):
+        network.reset_metrics()
+    first, second = (network.train_on_batch(*batch) for network in (model, other))
+    assert first[0] == pytest.approx(second[0], rel=1e-6)  # dropout too goes on alike
+
+
+def test_only_the_best_weights_are_kept(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    model = compiled(tiny_recipe, 1)
+    progress = Progress("this")
+    assert (progress.epochs_done, progress.best_loss) == (0, math.inf)
+    for epoch, best in ((1, 1), (2, 1), (3, 3)):
+        progress.history.append({"epoch": epoch})
+        progress.best_epoch = best
+        write_checkpoint(tmp_path, model, progress)
+        assert progress.waited == epoch - best
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            best_weights_file(tmp_path, best).name,
+            "state.npz",
+        ]
+
+
+def test_without_a_checkpoint_training_begins(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    assert read_checkpoint(tmp_path, compiled(tiny_recipe, 1), "this") == Progress("this")
+
+
+def test_a_checkpoint_of_another_training_is_refused(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    model = compiled(tiny_recipe, 1)
+    write_checkpoint(tmp_path, model, Progress("this", [{"epoch": 1}], best_epoch=1))
+    before = model.get_weights()
+    with pytest.raises(CellidError, match="another recipe"):
+        read_checkpoint(tmp_path, model, "that")
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def rate(model: keras.Model, step: int) -> float:
+    return float(model.optimizer._learning_rate(step))
+
+
+def test_the_cosine_rises_then_falls_to_zero(tiny_recipe: Recipe) -> None:
+    train = TrainSettings(learning_rate=0.01, schedule="cosine", epochs=100)
+    model = build_unet(tiny_recipe.model)
+    compile_model(model, train, steps_per_epoch=10)
+    rates = [rate(model, step) for step in range(0, 1001, 10)]
+    assert rates[0] == pytest.approx(1e-4)
+    assert rates[5] == max(rates) == pytest.approx(0.01)
+    assert np.diff(rates[5:]).max() < 0
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert rate(model, 525) == pytest.approx(0.005, rel=1e-3)
+
+
+def test_adam_and_the_focal_loss_are_those_of_the_settings(tiny_recipe: Recipe) -> None:
+    model = build_unet(tiny_recipe.model)
+    compile_model(model, TrainSettings(gamma=1.5, alpha=0.3, learning_rate=3e-4), 10)
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+    assert float(model.optimizer.learning_rate) == pytest.approx(3e-4)
+    assert (model.loss.gamma, model.loss.alpha) == (1.5, 0.3)
+    assert model.jit_compile == has_gpu()
+
+
+def test_precision_is_as_asked_or_by_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose_precision("mixed_bfloat16") == "mixed_bfloat16"
+    for gpus, policy in ((["gpu:0"], "mixed_float16"), ([], "float32")):
+        monkeypatch.setattr(keras.distribution, "list_devices", lambda kind, gpus=gpus: gpus)
+        assert choose_precision("auto") == policy
+        assert choose_precision("float32") == "float32"
+
+
+def test_determinism_asked_too_late_is_told() -> None:
+    keras.ops.add(1.0, 2.0)
+    with pytest.raises(CellidError, match=r"train\.deterministic"):
+        make_deterministic()

@@ -1,0 +1,91 @@
+"""Windows of training and validation."""
+
+import numpy as np
+import pytest
+
+from cellid.config import AugmentSettings, Recipe
+from cellid.dataset import Dataset
+from cellid.imaging.instances import separate_touching
+from cellid.training.windows import Sample, TrainingWindows, ValidationWindows, prepare_samples
+
+RANDOM = np.random.default_rng(0)
+
+
+def sample(shape: tuple[int, int], value: float = 0) -> Sample:
+    image = np.full(shape, value, np.float32) if value else RANDOM.random(shape).astype(np.float32)
+    return Sample(image, image > 0.5, (image > 0.5).astype(np.int32))
+
+
+@pytest.fixture
+def recipe(tiny_recipe: Recipe) -> Recipe:
+    """Without changes of intensity, so that a window tells its crop."""
+    return tiny_recipe.model_copy(update={"augment": AugmentSettings()})
+
+
+def test_samples_are_at_the_network_s_scale(tiny_dataset: Dataset, tiny_recipe: Recipe) -> None:
+    samples = prepare_samples(tiny_dataset, "train", tiny_recipe, 0.5, 6.0)
+    assert len(samples) == len(tiny_dataset.crops("train"))
+    for one in samples:
+        assert one.image.shape == one.mask.shape == one.labels.shape == (32, 36)
+        assert one.image.dtype == np.float32
+        np.testing.assert_array_equal(one.mask, separate_touching(one.labels))
+    # The first holds no nucleus; in the others nuclei are bright
+    assert not samples[0].mask.any()
+    for one in samples[1:]:
+        assert one.image[one.mask].mean() > one.image[~one.mask].mean() + 0.5
+    settings = tiny_recipe.train.model_copy(update={"split_touching": False})
+    whole = tiny_recipe.model_copy(update={"train": settings})
+    for one in prepare_samples(tiny_dataset, "train", whole, 0.5, 6.0):
+        np.testing.assert_array_equal(one.mask, one.labels > 0)
+
+
+def test_an_epoch_shows_each_crop_as_often_as_windows_cover_it(recipe: Recipe) -> None:
+    samples = [sample((64, 64), 1), sample((10, 10), 2), sample((64, 96), 3)]
+    windows = TrainingWindows(samples, recipe, epoch=0)
+    assert len(windows) == 3  # 4 + 1 + 6 windows, 4 a batch
+    batches = [windows[i] for i in range(len(windows))]
+    assert [images.shape for images, _ in batches] == [(4, 32, 32, 1)] * 2 + [(3, 32, 32, 1)]
+    assert {masks.shape[1:] for _, masks in batches} == {(32, 32, 1)}
+    seen = np.concatenate([images for images, _ in batches]).mean(axis=(1, 2, 3)).round()
+    assert np.bincount(seen.astype(int)).tolist() == [0, 4, 1, 6]
+
+
+def test_windows_depend_on_seed_epoch_and_place_only(recipe: Recipe) -> None:
+    samples = [sample((64, 64)) for _ in range(3)]
+    windows = TrainingWindows(samples, recipe, epoch=0)
+    first = windows[0][0], windows[1][0], windows[2][0]
+    np.testing.assert_array_equal(windows[1][0], first[1])  # in any order, again and again
+    windows.on_epoch_end()
+    second = windows[2][0]
+    assert np.abs(second - first[2]).mean() > 0.05
+    np.testing.assert_array_equal(TrainingWindows(samples, recipe, epoch=1)[2][0], second)
+    other = TrainingWindows(samples, recipe.model_copy(update={"seed": 2}), epoch=1)
+    assert np.abs(other[2][0] - second).mean() > 0.05
+
+
+def test_validation_covers_every_pixel_and_never_changes(recipe: Recipe) -> None:
+    samples = [sample((64, 50)), sample((20, 33))]
+    windows = ValidationWindows(samples, recipe)
+    assert len(windows) == 2  # 2 × 2 and 1 × 2 windows, 4 a batch
+    images = np.concatenate([windows[i][0] for i in range(2)])[..., 0]
+    masks = np.concatenate([windows[i][1] for i in range(2)])[..., 0]
+    assert images.shape == masks.shape == (6, 32, 32)
+    np.testing.assert_array_equal(masks, images > 0.5)
+    np.testing.assert_array_equal(images[0], samples[0].image[:32, :32])
+    np.testing.assert_array_equal(images[3], samples[0].image[32:, 18:])
+    reflected = np.pad(samples[1].image, ((0, 12), (0, 0)), mode="reflect")
+    np.testing.assert_array_equal(images[5], reflected[:, 1:])
+    windows.on_epoch_end()
+    np.testing.assert_array_equal(windows[0][0][..., 0], images[:4])
+
+
+def test_channels_are_kept(recipe: Recipe) -> None:
+    image = RANDOM.random((64, 64, 3)).astype(np.float32)
+    coloured = Sample(image, image[..., 0] > 0.5, (image[..., 0] > 0.5).astype(np.int32))
+    for windows in (
+        TrainingWindows([coloured], recipe, epoch=0),
+        ValidationWindows([coloured], recipe),
+    ):
+        images, masks = windows[0]
+        assert images.shape == (4, 32, 32, 3)
+        assert masks.shape == (4, 32, 32, 1)
