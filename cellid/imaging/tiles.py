@@ -84,7 +84,8 @@ class Tiling:
         left = np.full(length, np.inf) if at_start else position - self.margin_px
         right = np.full(length, np.inf) if at_end else length - position - self.margin_px
         ramp = np.minimum(np.minimum(left, right), length)
-        return np.maximum(ramp, 0)  # above 0 in at least one tile: they overlap by two margins
+        # Above 0 in at least one tile, as they overlap by two margins
+        return np.asarray(np.maximum(ramp, 0), np.float64)
 
 
 def merge_tiles(

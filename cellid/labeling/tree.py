@@ -28,7 +28,7 @@ def grow_tree(image: Frame, floor: float, n_levels: int) -> tuple[Nodes, list[ND
     planes: list[NDArray[np.int32]] = []
     area, roundness, parent, offsets = [], [], [], [0]
     top = float(image.max())
-    levels = np.geomspace(floor, top, n_levels, endpoint=False) if top > floor else []
+    levels = np.geomspace(floor, top, n_levels, endpoint=False) if top > floor else np.empty(0)
     for level in levels:
         mask = (image > level).view(np.uint8)
         n, plane, stats, centres = cv2.connectedComponentsWithStats(
