@@ -4,7 +4,6 @@ Workflows are imported inside the commands, so that ``-h`` and ``label`` do not 
 TensorFlow.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -81,6 +80,7 @@ def label_and_train(
 
     Interrupted, it goes on when the same command is given again.
     """
+    _start_keras()
     from cellid.workflows.main_job import label_and_train as workflow
 
     settings = load_recipe(preset, recipe, set_ or ())
@@ -117,6 +117,7 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a network on a data set. Interrupted, it goes on when called again."""
+    _start_keras()
     from cellid.dataset import read_dataset
     from cellid.workflows.training import train as workflow
 
@@ -150,6 +151,7 @@ def predict(
     overwrite: Overwrite = False,
 ) -> None:
     """Find the nuclei in label-free images: label images, outlines, tables."""
+    _start_keras()
     from cellid.models.run import load_run
     from cellid.workflows.prediction import predict as workflow
 
@@ -178,6 +180,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score trainings on the test fields of a data set and write the report."""
+    _start_keras()
     from cellid.dataset import read_dataset
     from cellid.models.run import load_run
     from cellid.workflows.evaluation import evaluate as workflow
@@ -189,6 +192,7 @@ def evaluate(
 @app.command()
 def report(run: RunFolder) -> None:
     """Write the report of an evaluated training again, from its files."""
+    _start_keras()
     from cellid.workflows.evaluation import rewrite_report
 
     typer.echo(f"report: {rewrite_report(run)}")
@@ -211,11 +215,19 @@ def settings(preset: Preset = None, recipe: RecipeFile = None, set_: Overrides =
 
 @app.command()
 def doctor() -> None:
-    """Say what cellid runs on: versions, GPU, memory, disk, and whether a network trains."""
+    """Say what cellid runs on: versions, GPU, memory, disk, and whether a network runs."""
+    _start_keras()
     from cellid.workflows.doctor import examine
 
     for line in examine():
         typer.echo(line)
+
+
+def _start_keras() -> None:
+    from cellid.nn.startup import start_keras
+
+    typer.echo("starting Keras …")
+    start_keras()
 
 
 def _sources(phase: Path | None, stain: Path | None, lines: list[str] | None) -> list["Source"]:
@@ -247,7 +259,6 @@ def _sources(phase: Path | None, stain: Path | None, lines: list[str] | None) ->
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a mistake of the user's ends in a message, not a traceback."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         app(arguments, prog_name="cellid")
     except CellidError as error:

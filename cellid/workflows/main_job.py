@@ -33,8 +33,8 @@ def label_and_train(
         `pure/LINE`.
     recipe : Recipe
     pure : bool
-        Besides the classifier trained on all lines, train one on each line alone (tables
-        6.1 and 6.2 of the thesis).
+        Besides the classifier trained on all lines, train one on each line alone that has
+        the fields for it (tables 6.1 and 6.2 of the thesis).
     overwrite : bool
         Replace what is in ``out``.
     say : callable
@@ -61,15 +61,35 @@ def label_and_train(
     dataset.check_trainable()
     parts = {out: dataset}
     if pure:
-        lines = sorted(set(dataset.manifest["line"]))
-        parts |= {out / "pure" / line: dataset.only_line(line) for line in lines}
+        parts |= _pure_parts(dataset, out / "pure", say)
     runs = []
     for folder, part in parts.items():
         say(f"train {folder}")
         runs.append(_run(part, folder, recipe, overwrite, say))
-    report = evaluate(runs, dataset)
+    split = "test"
+    if dataset.crops(split).empty:
+        split = "validation"
+        say("no field is left for a test: scored on the validation fields, which flatters")
+    report = evaluate(runs, dataset, split=split)
     say(f"report: {report.resolve()}")
     return report
+
+
+def _pure_parts(dataset: Dataset, folder: Path, say: Callable[[str], None]) -> dict[Path, Dataset]:
+    """Return the part of each cell line that has enough fields for a classifier of its own."""
+    parts = {}
+    for line in sorted(set(dataset.manifest["line"])):
+        part = dataset.only_line(line)
+        try:
+            part.check_trainable()
+        except CellidError as error:
+            say(f"no classifier of {line} alone: {error.got}")
+            continue
+        if part.crops("test").empty:
+            say(f"no classifier of {line} alone: none of its fields is left for a test")
+        else:
+            parts[folder / line] = part
+    return parts
 
 
 def _dataset(

@@ -1,6 +1,7 @@
 """The whole job on small simulated pairs, through the command line."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,3 +154,46 @@ def test_doctor_sees_this_machine(cellid: Cellid, capsys: pytest.CaptureFixture[
 def test_settings_can_be_listed(cellid: Cellid, capsys: pytest.CaptureFixture[str]) -> None:
     assert cellid("settings", "--set", "train.epochs=7") == 0
     assert "train.epochs = 7" in capsys.readouterr().out
+
+
+def test_pure_and_mixed_classifiers_are_compared(
+    pairs: Path,
+    cellid: Cellid,
+    small: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wells = {"A": ("A1", "A2", "A3"), "B": ("B1", "B2"), "C": ("B3",)}
+    for line, names in wells.items():
+        for kind in ("phase", "stain"):
+            (tmp_path / line / kind).mkdir(parents=True)
+            for name in names:
+                file = f"VID_{name}_1_00d00h00m.tif"
+                shutil.copy(pairs / kind / file, tmp_path / line / kind / file)
+    lines = [word for line in wells for word in ("--line", f"{line}={tmp_path / line}")]
+    run = tmp_path / "run"
+    assert cellid("label-and-train", *lines, "--pure", "--out", run, *small) == 0
+    said = capsys.readouterr().out
+    assert "no classifier of C alone" in said
+    assert "no classifier of B alone" in said
+    assert (run / "pure" / "A" / "config.json").exists()
+    report = (run / "report.html").read_text(encoding="utf-8")
+    assert "Pure classifier" in report
+    assert "Mixed classifier" in report
+
+
+def test_without_a_test_field_validation_is_scored_and_said(
+    pairs: Path,
+    cellid: Cellid,
+    small: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for kind in ("phase", "stain"):
+        (tmp_path / kind).mkdir()
+        for well in ("A1", "B2"):
+            shutil.copy(pairs / kind / f"VID_{well}_1_00d00h00m.tif", tmp_path / kind)
+    folders = ["--phase", tmp_path / "phase", "--stain", tmp_path / "stain"]
+    assert cellid("label-and-train", *folders, "--out", tmp_path / "run", *small) == 0
+    assert "flatters" in capsys.readouterr().out
+    assert (tmp_path / "run" / "report.html").exists()
