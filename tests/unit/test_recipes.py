@@ -105,6 +105,7 @@ def test_the_later_wins(tmp_path: Path) -> None:
     assert recipe.train.window_px == 512
     assert load_recipe("fast", file).model.filters == 16
     assert load_recipe("fast", file).train.patience == 3
+    assert load_recipe("fast", file).train.window_px == 224
 
 
 @pytest.mark.parametrize(

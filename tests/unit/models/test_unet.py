@@ -36,6 +36,13 @@ def test_the_thesis_network_has_the_thesis_layers(thesis: keras.Model) -> None:
     assert {x.rate for x in thesis.layers if isinstance(x, keras.layers.Dropout)} == {0.05}
 
 
+def test_each_level_up_sees_its_level_down(thesis: keras.Model) -> None:
+    for level in range(4):
+        below, above = thesis.get_layer(f"up{level}_concat").input
+        assert below is thesis.get_layer(f"down{level}_drop2").output
+        assert above is thesis.get_layer(f"up{level}_transpose").output
+
+
 def test_each_convolution_is_normalised_before_its_relu_and_dropped_after(
     thesis: keras.Model,
 ) -> None:
