@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellid.config import UNetSettings
+from cellid.errors import CellidError
 from cellid.imaging.tiles import Tiling, merge_tiles
 from cellid.models.unet import alignment_px, receptive_radius_px
 from cellid.types import Frame
@@ -37,7 +38,20 @@ def infer_probability(
     Returns
     -------
     (Y, X) float32 in [0, 1]
+
+    Raises
+    ------
+    CellidError
+        If the image has other channels than the network.
     """
+    channels = image.shape[2] if image.ndim == 3 else 1
+    if channels != settings.input_channels:
+        raise CellidError(
+            "image",
+            expected=f"{settings.input_channels} channels, as the network was trained on",
+            got=f"{channels}, in shape {image.shape}",
+            remedy="choose the channel of the phase image",
+        )
     height, width = image.shape[:2]
     tiling = Tiling((height, width), tile_px, receptive_radius_px(settings), alignment_px(settings))
     padded = tiling.pad(image).reshape(*tiling.padded_shape, settings.input_channels)

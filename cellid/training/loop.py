@@ -13,7 +13,7 @@ from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.io.writers import write_table
 from cellid.nn.losses import binary_focal_crossentropy
-from cellid.training.backend import has_gpu
+from cellid.training.backend import compile_with_xla
 from cellid.training.checkpoint import Progress, write_checkpoint
 from cellid.training.windows import TrainingWindows, ValidationWindows
 
@@ -46,8 +46,7 @@ def compile_model(model: keras.Model, settings: TrainSettings, steps_per_epoch: 
         optimizer=keras.optimizers.Adam(rate),
         loss=binary_focal_crossentropy(settings.gamma, settings.alpha),
         metrics=[keras.metrics.BinaryIoU(target_class_ids=[1], name="iou")],
-        # XLA compiles for minutes and then runs 1.6 times slower on a CPU
-        jit_compile=has_gpu(),
+        jit_compile=compile_with_xla(),
     )
     model.optimizer.build(model.trainable_variables)
 
@@ -83,19 +82,19 @@ def fit(
     """
     if progress.epochs_done >= recipe.train.epochs or progress.waited >= recipe.train.patience:
         return
-    model.fit(
-        training,
-        validation_data=validation,
-        initial_epoch=progress.epochs_done,
-        epochs=recipe.train.epochs,
-        shuffle=False,  # the windows shuffle themselves
-        verbose=0,
-        callbacks=[
-            _Keeper(progress, recipe.train, folder),
-            _Bar(progress, recipe.train, len(training)),
-            *extra_callbacks,
-        ],
-    )
+    bar = _Bar(progress, recipe.train, len(training))
+    try:
+        model.fit(
+            training,
+            validation_data=validation,
+            initial_epoch=progress.epochs_done,
+            epochs=recipe.train.epochs,
+            shuffle=False,  # the windows shuffle themselves
+            verbose=0,
+            callbacks=[_Keeper(progress, recipe.train, folder), bar, *extra_callbacks],
+        )
+    finally:
+        bar.close()
 
 
 def fingerprint(recipe: Recipe, dataset: Dataset) -> str:
@@ -145,12 +144,9 @@ class _Bar(keras.callbacks.Callback):
         super().__init__()
         self._progress = progress
         self._epochs = settings.epochs
-        self._steps = steps
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._bar = tqdm(
-            total=self._epochs * self._steps,
-            initial=self._progress.epochs_done * self._steps,
+            total=settings.epochs * steps,
+            initial=progress.epochs_done * steps,
             desc="train",
             unit="step",
             mininterval=1.0,
@@ -168,5 +164,5 @@ class _Bar(keras.callbacks.Callback):
             refresh=False,
         )
 
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+    def close(self) -> None:
         self._bar.close()

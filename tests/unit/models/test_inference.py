@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cellid.config import UNetSettings
+from cellid.errors import CellidError
 from cellid.models.inference import infer_probability
 from cellid.models.unet import build_unet, receptive_radius_px
 
@@ -85,3 +86,9 @@ def test_a_deeper_network_agrees_too() -> None:
     np.testing.assert_allclose(
         infer_probability(network, settings, image, 256, 2), whole, atol=1e-5
     )
+
+
+def test_other_channels_than_the_networks_are_refused() -> None:
+    settings = UNetSettings(filters=2, depth=1)
+    with pytest.raises(CellidError, match="1 channels"):
+        infer_probability(build_unet(settings), settings, np.zeros((16, 16, 3), np.float32), 16, 1)
