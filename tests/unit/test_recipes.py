@@ -201,7 +201,7 @@ def test_every_setting_is_told_with_its_meaning() -> None:
     lines = describe_settings(recipe).splitlines()
     assert [line.split(" = ")[0] for line in lines] == setting_names(Recipe)
     assert "model.nucleus_px = none  # images are rescaled" in "\n".join(lines)
-    assert "train.epochs = 300  # most epochs" in lines
+    assert "train.batch_size = 4  # windows a step" in lines
     assert "None" not in "".join(line.rpartition("  # ")[2] for line in lines)
 
 
