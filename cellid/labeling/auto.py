@@ -2,44 +2,105 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cellid.config import LabelSettings
 from cellid.errors import CellidError
-from cellid.labeling.refinement import refine_contours
+from cellid.labeling.enhancement import WorkingImage, enhance
+from cellid.labeling.outline import Outlines, outline, sharpen
+from cellid.labeling.quality import ObjectQuality, judge
 from cellid.labeling.scale import estimate_diameter, measure_noise
-from cellid.labeling.tree import grow_tree, select_nodes
-from cellid.types import Frame, Labels
+from cellid.labeling.splitting import split_touching
+from cellid.labeling.tree import grow_tree, select_nuclei
+from cellid.types import Labels
 
-_WORK_DIAMETER_PX = 16.0
-_BLOB_SIGMA = 0.22  # of the blob filter, diameters
-_SOFT = 0.2  # share of the contrast up to which brightness is linear
-_LEVELS = 20
+_N_LEVELS = 20
+_LEAST_SCORE = 0.25
 
 
 @dataclass(frozen=True)
 class AutoLabels:
-    """What `label_auto` found.
+    """The nuclei of a stain image, and what was measured to find them.
 
     Attributes
     ----------
     labels : (Y, X) int32
+        0 is background, nuclei are numbered from 1.
+    quality : ObjectQuality
+        A row a nucleus.
     diameter_px : float
         Diameter of a nucleus, measured or given.
     noise : float
-        Standard deviation of the noise, grey levels of the input.
+        Standard deviation of the noise, grey levels.
     """
 
     labels: Labels
+    quality: ObjectQuality
     diameter_px: float
     noise: float
 
 
 def label_auto(stain: NDArray[np.generic], settings: LabelSettings) -> AutoLabels:
-    """Find nuclei in a stain image of any brightness, scale and bit depth."""
-    if stain.ndim != 2:
+    """Find the nuclei of a stain image of any brightness, scale and bit depth.
+
+    The stain is evened out (`enhance`: background removed, local histograms equalised with
+    limited contrast), the components of its grey levels that look most like nuclei are
+    chosen (`select_nuclei`), each gets a threshold of its own (`outline`), touching ones are
+    cut (`split_touching`), and what is unlike a nucleus in shape, size or contrast is left
+    out (`judge`).
+
+    Parameters
+    ----------
+    stain : (Y, X) array, uint8, uint16 or float
+        Nuclei brighter than their surroundings.
+    settings : LabelSettings
+        Only ``diameter_px`` is read.
+
+    Returns
+    -------
+    AutoLabels
+
+    Raises
+    ------
+    CellidError
+        If ``stain`` is not one two-dimensional image of finite numbers.
+    """
+    image = _check_stain(stain)
+    noise = measure_noise(image)
+    diameter = settings.diameter_px or estimate_diameter(image, noise)
+    work = enhance(image, diameter)
+    if work is None:
+        return _find_nothing(image.shape, diameter, noise)
+    found = _find_objects(work)
+    # A cluster that was cut has better outlines, which may show more waists.
+    for _ in range(2):
+        found = outline(split_touching(found.objects, work.diameter_px), work)
+    quality = judge(found, work)
+    kept = quality.score > _LEAST_SCORE
+    number = np.zeros(kept.size + 1, np.int32)
+    number[1:][kept] = np.arange(1, np.count_nonzero(kept) + 1)
+    labels = number[sharpen(image, found, diameter)]
+    return AutoLabels(labels, quality.select(kept), diameter, noise)
+
+
+def _find_objects(work: WorkingImage) -> Outlines:
+    """Find everything that could be a nucleus or a cluster of them."""
+    top = float(work.band.max())
+    if top <= work.floor:
+        return outline(np.zeros(work.band.shape, np.int32), work)
+    tree = grow_tree(work.band, np.geomspace(work.floor, top, _N_LEVELS, endpoint=False))
+    return outline(select_nuclei(tree, np.pi * work.diameter_px**2 / 4), work)
+
+
+def _find_nothing(shape: tuple[int, ...], diameter_px: float, noise: float) -> AutoLabels:
+    none = np.zeros(0)
+    quality = ObjectQuality(none, none, none, none, np.zeros(0, np.bool_))
+    return AutoLabels(np.zeros(shape, np.int32), quality, diameter_px, noise)
+
+
+def _check_stain(stain: NDArray[np.generic]) -> NDArray[np.float32]:
+    if stain.ndim != 2 or stain.size == 0:
         raise CellidError(
             "stain",
             expected="one image with axes YX",
@@ -47,37 +108,11 @@ def label_auto(stain: NDArray[np.generic], settings: LabelSettings) -> AutoLabel
             remedy="pass one two-dimensional image at a time",
         )
     image = np.ascontiguousarray(stain, dtype=np.float32)
-    noise = measure_noise(image)
-    diameter = settings.diameter_px or estimate_diameter(image, noise)
-    empty = np.zeros(image.shape, np.int32)
-    if np.ptp(image) == 0:
-        return AutoLabels(empty, diameter, noise)
-    scale = min(1.0, _WORK_DIAMETER_PX / diameter)
-    work = _shrink(image, scale)
-    work_noise = measure_noise(work)
-    d = diameter * scale
-    blobs, floor = _find_blobs(work, d, work_noise)
-    nodes, planes = grow_tree(blobs, floor, _LEVELS)
-    cores = select_nodes(nodes, planes, np.pi * d * d / 4, blobs.shape)
-    labels = refine_contours(image, work, cores, diameter, d, work_noise)
-    return AutoLabels(labels, diameter, noise)
-
-
-def _shrink(image: Frame, scale: float) -> Frame:
-    if scale >= 1:
-        return image
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
-
-
-def _find_blobs(work: Frame, d: float, noise: float) -> tuple[Frame, float]:
-    box = int(2 * d) | 1
-    low = cv2.erode(cv2.GaussianBlur(work, (0, 0), 0.2 * d), np.ones((box, box), np.uint8))
-    above = work - cv2.GaussianBlur(low, (0, 0), d)
-    soft = max(float(np.percentile(above[::2, ::2], 99.5)) * _SOFT, 3 * noise)
-    even = np.arcsinh(above / soft)
-    sigma = _BLOB_SIGMA * d
-    blobs = cv2.GaussianBlur(even, (0, 0), sigma / 1.26) - cv2.GaussianBlur(
-        even, (0, 0), sigma * 1.26
-    )
-    return blobs, max(0.03, 4 * (noise / soft) * 0.4 / sigma)
+    if not np.isfinite(image).all():
+        raise CellidError(
+            "stain",
+            expected="finite grey levels",
+            got="NaN or infinity",
+            remedy="replace them by the background's grey level, for example with np.nan_to_num",
+        )
+    return image

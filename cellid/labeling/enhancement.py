@@ -1,0 +1,107 @@
+"""The stain at working resolution, evened out so that dim and bright nuclei look alike."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cellid.labeling.scale import measure_noise
+from cellid.types import Frame
+
+# Pixels across a nucleus at which seeds and thresholds are found. Outlines are drawn on the
+# image itself; a finer working image finds no more nuclei and takes longer.
+_WORKING_DIAMETER_PX = 16.0
+# All lengths below are in nucleus diameters.
+_BACKGROUND_BOX = 2.0  # a box this wide holds some background, except in the densest places
+_BLOCK = 4.0  # of the equalisation: some nuclei and their surroundings
+
+_SLOPE = 8.0  # of the equalisation: dim nuclei rise, noise does not fill the grey scale
+_FINE, _COARSE = 0.08, 0.6  # the band that a nucleus lives in, Gaussian standard deviations
+# Contrast of the brightest thousandth, in noise, below which grey levels are not stretched.
+_LEAST_CONTRAST = 20.0
+_NOISE_FACTOR = 4.0  # standard deviations of noise that the band must exceed
+_LEAST_BAND = 0.02  # of the grey scale
+
+
+@dataclass(frozen=True)
+class WorkingImage:
+    """A stain image at the resolution where nuclei are looked for.
+
+    Attributes
+    ----------
+    stain : (y, x) float32
+        The image, reduced; grey levels as given.
+    band : (y, x) float32
+        Equalised stain between the scales of nuclear texture and of cells, positive in nuclei.
+    floor : float
+        Level of ``band`` that noise does not reach.
+    noise : float
+        Standard deviation of the noise in ``stain``.
+    background : float
+        Grey level of empty places in ``stain``.
+    diameter_px : float
+        Diameter of a nucleus in ``stain``.
+    """
+
+    stain: Frame
+    band: Frame
+    floor: float
+    noise: float
+    background: float
+    diameter_px: float
+
+
+def enhance(image: Frame, diameter_px: float) -> WorkingImage | None:
+    """Reduce a stain image to working resolution and even it out.
+
+    Parameters
+    ----------
+    image : (Y, X) float32
+    diameter_px : float
+        Diameter of a nucleus in ``image``.
+
+    Returns
+    -------
+    WorkingImage or None
+        None for an image without any contrast.
+    """
+    scale = min(1.0, _WORKING_DIAMETER_PX / diameter_px)
+    stain = image
+    if scale < 1:
+        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        stain = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    d = diameter_px * scale
+    noise = measure_noise(stain)
+    above = stain - _find_background(stain, d)
+    white = max(float(np.percentile(above[::2, ::2], 99.9)), _LEAST_CONTRAST * noise)
+    if white <= 0:
+        return None
+    even = _equalise(np.clip(above / white, 0, 1), d)
+    fine, coarse = (cv2.GaussianBlur(even, (0, 0), sigma * d) for sigma in (_FINE, _COARSE))
+    band = np.asarray(fine - coarse, np.float32)
+    # A Gaussian of s pixels leaves 1 / (2 s √π) of white noise.
+    left = noise / white / (2 * np.sqrt(np.pi) * _FINE * d)
+    return WorkingImage(
+        stain=stain,
+        band=band,
+        floor=max(_LEAST_BAND, _NOISE_FACTOR * left),
+        noise=noise,
+        background=float(np.percentile(stain[::2, ::2], 2)),
+        diameter_px=d,
+    )
+
+
+def _find_background(stain: Frame, d: float) -> Frame:
+    """Follow the lowest grey levels at the scale of nuclei, noise smoothed away."""
+    box = int(_BACKGROUND_BOX * d) | 1
+    smooth = cv2.GaussianBlur(stain, (0, 0), 0.2 * d)
+    lowest = cv2.erode(smooth, np.ones((box, box), np.uint8))
+    return np.asarray(cv2.GaussianBlur(lowest, (0, 0), d), np.float32)
+
+
+def _equalise(image: Frame, d: float) -> Frame:
+    """Equalise the histogram of every neighbourhood with its slope limited (CLAHE), 16 bit."""
+    tiles = [max(1, round(length / (_BLOCK * d))) for length in image.shape]
+    clahe = cv2.createCLAHE(_SLOPE, (tiles[1], tiles[0]))
+    grey = clahe.apply((image * 65535).astype(np.uint16))
+    return np.asarray(grey.astype(np.float32) / 65535, np.float32)

@@ -1,0 +1,142 @@
+"""Touching nuclei: an object is cut at its waists wherever the pieces look more like nuclei."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.segmentation import watershed
+
+from cellid.labeling.shape import find_cut, score_likeness, sum_moments
+from cellid.types import Frame, Labels, Mask
+
+_SMOOTHING = 0.06  # of the depth, nucleus diameters: dents smaller than this are no waists
+
+
+def split_touching(objects: Labels, diameter_px: float) -> Labels:
+    """Cut objects that look like several nuclei.
+
+    The depth within an object (distance to its outline) has a maximum in each part. Parts
+    are joined again in the order of the waists between them, widest first, as long as the
+    union looks more like a nucleus than its parts do.
+
+    Parameters
+    ----------
+    objects : (Y, X) int32
+        Numbered from 1 without gaps.
+    diameter_px : float
+        Diameter of a nucleus, pixels.
+
+    Returns
+    -------
+    (Y, X) int32
+        The same pixels, numbered anew from 1 without gaps.
+    """
+    inner = part_labels(objects)
+    depth = cv2.distanceTransform(inner.view(np.uint8), cv2.DIST_L2, 5)
+    smooth = cv2.GaussianBlur(depth, (0, 0), _SMOOTHING * diameter_px)
+    depth = np.where(inner, smooth, 0).astype(np.float32)
+    peaks = inner & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
+    n_parts, seeds = cv2.connectedComponents(peaks.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    whole_of = np.zeros(n_parts, np.int64)
+    whole_of[seeds] = objects
+    whole_of[0] = 0
+    several = np.bincount(whole_of, minlength=int(objects.max()) + 1) > 1
+    several[0] = False
+    if not several.any():
+        return objects
+    area = inner & several[objects]
+    parts = watershed(-depth, np.where(area, seeds, 0), mask=area).astype(np.int32)
+    piece_of = _join_parts(parts, depth, n_parts, np.pi * diameter_px**2 / 4)
+    pieces = piece_of[parts]
+    split = np.where(several[objects], pieces + int(objects.max()) + 1, objects)
+    split[several[objects] & (pieces == 0)] = 0
+    return renumber(split)
+
+
+def _join_parts(parts: Labels, depth: Frame, n_parts: int, nucleus_area_px: float) -> Labels:
+    """Number the piece that every part ends up in."""
+    moments = sum_moments(parts.ravel(), parts.shape[1], n_parts)
+    cut = find_cut(parts, n_parts)
+    score = score_likeness(moments, nucleus_area_px, cut)
+    root = list(range(n_parts))
+    groups: dict[int, list[list[int]]] = {i: [[i]] for i in range(1, n_parts)}
+
+    def find(i: int) -> int:
+        while root[i] != i:
+            i = root[i]
+        return i
+
+    for first, second in _order_waists(parts, depth):
+        a, b = find(first), find(second)
+        if a == b:
+            continue
+        apart = (moments[a, 0] * score[a] + moments[b, 0] * score[b]) / (
+            moments[a, 0] + moments[b, 0]
+        )
+        moments[a] += moments[b]
+        cut[a] |= cut[b]
+        root[b] = a
+        joined = float(score_likeness(moments[a : a + 1], nucleus_area_px, cut[a : a + 1])[0])
+        groups[a] += groups.pop(b)
+        score[a] = max(joined, apart)
+        if joined >= apart:
+            groups[a] = [[part for group in groups[a] for part in group]]
+    piece_of = np.zeros(n_parts, np.int32)
+    pieces = [group for together in groups.values() for group in together]
+    for number, group in enumerate(pieces, start=1):
+        piece_of[group] = number
+    return piece_of
+
+
+def _order_waists(parts: Labels, depth: Frame) -> list[tuple[int, int]]:
+    """List the pairs of touching parts, deepest waist first."""
+    firsts, seconds, depths = [], [], []
+    for a, b in (
+        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+        ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
+    ):
+        touching = (parts[a] != parts[b]) & (parts[a] > 0) & (parts[b] > 0)
+        firsts.append(parts[a][touching])
+        seconds.append(parts[b][touching])
+        depths.append(np.minimum(depth[a][touching], depth[b][touching]))
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    order = np.argsort(-np.concatenate(depths), kind="stable")
+    pairs = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=1)[order]
+    # Of each pair only the deepest point counts.
+    _, earliest = np.unique(pairs, axis=0, return_index=True)
+    return [(int(a), int(b)) for a, b in pairs[np.sort(earliest)]]
+
+
+def part_labels(labels: Labels) -> Mask:
+    """Mark the labelled pixels, one pixel of every two that touch with other labels left out.
+
+    Parameters
+    ----------
+    labels : (Y, X) int32
+
+    Returns
+    -------
+    (Y, X) bool
+        No 4-connected component holds pixels of two labels.
+    """
+    mask: NDArray[np.bool_] = labels > 0
+    mask[:, :-1] &= (labels[:, :-1] == labels[:, 1:]) | (labels[:, 1:] == 0)
+    mask[:-1] &= (labels[:-1] == labels[1:]) | (labels[1:] == 0)
+    return mask
+
+
+def renumber(labels: Labels) -> Labels:
+    """Number labels from 1 without gaps, in their order.
+
+    Parameters
+    ----------
+    labels : (Y, X) int32
+
+    Returns
+    -------
+    (Y, X) int32
+    """
+    present = np.bincount(labels.ravel()) > 0
+    present[0] = False
+    numbers = np.cumsum(present, dtype=np.int32)
+    numbers[~present] = 0
+    return np.asarray(numbers[labels])
