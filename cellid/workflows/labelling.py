@@ -24,7 +24,7 @@ from cellid.dataset import (
 )
 from cellid.errors import CellidError
 from cellid.imaging.geometry import crop_origins
-from cellid.imaging.registration import measure_shift, move_back
+from cellid.imaging.registration import Shift, measure_shift, move_back
 from cellid.io.pairs import Pair, find_pairs, read_pair
 from cellid.labeling import label_stain
 from cellid.labeling.selection import select_crops
@@ -82,7 +82,8 @@ def label(
     Raises
     ------
     CellidError
-        If no pair is found or readable, if no crop is left, or if ``out`` exists.
+        If no pair is found or readable, if no crop is left, if ``out`` exists, or if it
+        cannot be written.
     """
     jobs = [(source.line, pair) for source in sources for pair in _find(source, recipe, say)]
     prefixes = _prefixes(jobs)
@@ -143,45 +144,55 @@ def _prefixes(jobs: list[tuple[str, Pair]]) -> dict[str, str]:
 def _label_pair(
     line: str, pair: Pair, prefixes: dict[str, str], recipe: Recipe, writer: DatasetWriter
 ) -> list[dict[str, Any]] | CellidError:
-    """Write the crops of one pair and return their rows, or what was wrong with it."""
+    """Write the crops of one pair and return their rows, or what is wrong with the pair."""
     try:
-        phase, stain, pixel_size_um = read_pair(pair)
-        shift = measure_shift(phase, stain)
-        length_px = shift.length_px  # None: the images do not tell, which is no reason to drop
-        if length_px is not None and length_px > recipe.input.max_shift_px:
-            raise CellidError(
-                pair.stain,
-                expected=f"a stain within {recipe.input.max_shift_px:g} px of its phase image",
-                got=f"a shift of ({shift.dy_px:.1f}, {shift.dx_px:.1f}) px (y, x)",
-                remedy="align the channels, or raise input.max_shift_px",
-            )
-        if recipe.input.align and recipe.labels.method != "given":
-            stain = move_back(stain, shift)
-        field = prefixes[line] + pair.id
-        known: dict[str, Any] = {
-            "field": field,
-            "line": line,
-            "file": str(pair.phase),
-            "stain_file": str(pair.stain),
-            "well": pair.well or "",
-            "site": "" if pair.site is None else str(pair.site),
-            "time_h": np.nan if pair.time_h is None else pair.time_h,
-            "group": _group(pair, field, line, recipe),
-            "shift_y_px": np.nan if shift.dy_px is None else shift.dy_px,
-            "shift_x_px": np.nan if shift.dx_px is None else shift.dx_px,
-            "pixel_size_um": pixel_size_um,
-        }
-        rows = []
-        for (y0, x0, y1, x1), labels in _label_crops(stain, recipe):
-            crop_id = f"{field}_y{y0}_x{x0}"
-            part = np.s_[y0:y1, x0:x1]
-            pixels = writer.add_crop(crop_id, phase[part], stain[part], labels, pixel_size_um)
-            corners = {"id": crop_id, "y0": y0, "x0": x0, "y1": y1, "x1": x1}
-            areas_px = np.bincount(labels.ravel())[1:]
-            rows.append({**known, **corners, **pixels, "areas_px": areas_px[areas_px > 0]})
-        return rows
+        phase, stain, pixel_size_um, shift = _read_aligned(pair, recipe)
+        crops = list(_label_crops(stain, recipe))
     except CellidError as error:
         return error
+    # From here on an error is not this pair's, such as a full disk, and stops them all
+    field = prefixes[line] + pair.id
+    known: dict[str, Any] = {
+        "field": field,
+        "line": line,
+        "file": str(pair.phase),
+        "stain_file": str(pair.stain),
+        "well": pair.well or "",
+        "site": "" if pair.site is None else str(pair.site),
+        "time_h": np.nan if pair.time_h is None else pair.time_h,
+        "group": _group(pair, field, line, recipe),
+        "shift_y_px": np.nan if shift.dy_px is None else shift.dy_px,
+        "shift_x_px": np.nan if shift.dx_px is None else shift.dx_px,
+        "pixel_size_um": pixel_size_um,
+    }
+    rows = []
+    for (y0, x0, y1, x1), labels in crops:
+        crop_id = f"{field}_y{y0}_x{x0}"
+        part = np.s_[y0:y1, x0:x1]
+        pixels = writer.add_crop(crop_id, phase[part], stain[part], labels, pixel_size_um)
+        corners = {"id": crop_id, "y0": y0, "x0": x0, "y1": y1, "x1": x1}
+        _, areas_px = np.unique(labels[labels > 0], return_counts=True)
+        rows.append({**known, **corners, **pixels, "areas_px": areas_px})
+    return rows
+
+
+def _read_aligned(
+    pair: Pair, recipe: Recipe
+) -> tuple[NDArray[np.generic], NDArray[np.generic], float | None, Shift]:
+    """Read a pair, measure how far its stain is shifted, and move it back if asked to."""
+    phase, stain, pixel_size_um = read_pair(pair)
+    if recipe.labels.method == "given":
+        return phase, stain, pixel_size_um, Shift(None, None, 0.0)  # labels show no shift
+    shift = measure_shift(phase, stain)
+    length_px = shift.length_px  # None: the images do not tell, which is no reason to drop
+    if length_px is not None and length_px > recipe.input.max_shift_px:
+        raise CellidError(
+            pair.stain,
+            expected=f"a stain within {recipe.input.max_shift_px:g} px of its phase image",
+            got=f"a shift of ({shift.dy_px:.1f}, {shift.dx_px:.1f}) px (y, x)",
+            remedy="align the channels, or raise input.max_shift_px",
+        )
+    return phase, move_back(stain, shift) if recipe.input.align else stain, pixel_size_um, shift
 
 
 def _label_crops(
