@@ -17,6 +17,8 @@ from cellid.recipes import PRESETS, describe_settings, load_recipe, override_set
 if TYPE_CHECKING:
     from cellid.workflows.labelling import Source
 
+_INTERRUPTED = 130  # what a shell calls a command ended by Ctrl-C
+
 app = typer.Typer(
     help="Find and count nuclei in label-free microscopy with a model trained on your own "
     "stained images.\n\nFirst time: label-and-train. Then: predict.",
@@ -264,3 +266,7 @@ def main(arguments: list[str] | None = None) -> None:
     except CellidError as error:
         typer.echo(f"cellid: {error}", err=True)
         sys.exit(2)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:
+            typer.echo("\ncellid: interrupted; a training goes on when called again", err=True)
+        raise
