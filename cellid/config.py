@@ -247,10 +247,10 @@ class SimulateSettings(Settings):
     elongation: float = Field(0.6, ge=0, le=1, description="share of spindle cells; rest spread")
     reach_um: float = Field(48.0, gt=5, description="median length of a cell's processes")
     volume_um3: float = Field(
-        3200.0,
+        2400.0,
         gt=0,
         description="median cell volume (2000-3000 in Milo & Phillips 2015, Cell Biology by the "
-        "Numbers; more for spread, near-tetraploid lines)",
+        "Numbers)",
     )
     nucleus_diameter_um: float = Field(
         16.5, gt=3, description="median diameter of the circle of a nucleus's area"
@@ -279,7 +279,7 @@ class SimulateSettings(Settings):
     )
     phase_gain: float = Field(0.4, gt=0, description="share of the contrast that is recorded")
     phase_noise: float = Field(
-        0.01, ge=0, description="noise of the phase image, share of the background"
+        0.006, ge=0, description="noise of the phase image, share of the background"
     )
 
     dye_negative: float = Field(0.05, ge=0, le=1, description="share of cells without the dye")

@@ -11,6 +11,7 @@ from cellid.simulate.specimen import Specimen
 from cellid.types import Frame
 
 _GREY = 128.0  # background of an 8-bit Incucyte phase image
+_PIXEL = 0.45  # blur by the area of a pixel and its cross-talk, pixels
 _FOCUS_UM = (0.45, 1.6, 5.0)  # blur of nuclei in focus, soft and far out
 _ZERO = 20.0  # counts of a dark pixel, so that read noise is not cut off
 
@@ -25,10 +26,13 @@ class Lamp:
         A plane from -1 to 1 in a random direction.
     falloff : (Y, X) float32
         0 at a point near the middle, about 1 in the corners, as a square of distance.
+    clouds : (Y, X) float32
+        Smooth random shading of unit variance: the medium's meniscus, condensed water.
     """
 
     slope: Frame
     falloff: Frame
+    clouds: Frame
 
 
 def draw_lamp(shape: tuple[int, int], rng: np.random.Generator) -> Lamp:
@@ -40,7 +44,9 @@ def draw_lamp(shape: tuple[int, int], rng: np.random.Generator) -> Lamp:
     cy, cx = rng.normal(0, 0.15, 2).astype(np.float32)
     slope = np.asarray((y * sin + x * cos) / (abs(sin) + abs(cos)), np.float32)
     falloff = np.asarray(((y - cy) ** 2 + (x - cx) ** 2) / 2, np.float32)
-    return Lamp(slope, np.minimum(falloff, 1))
+    coarse = rng.standard_normal((shape[0] // 90 + 3, shape[1] // 90 + 3), np.float32)
+    clouds = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return Lamp(slope, np.minimum(falloff, 1), np.asarray(clouds, np.float32))
 
 
 def phase_levels(
@@ -61,9 +67,13 @@ def phase_levels(
     (Y, X) uint8
         The background is about 128, as in an Incucyte's export.
     """
-    lit = 1 + 0.06 * lamp.slope - 0.08 * lamp.falloff
-    image = lit * (1 + settings.phase_gain * (intensity - 1))
+    lit = 1 + 0.035 * lamp.slope - 0.05 * lamp.falloff + 0.005 * lamp.clouds
+    seen = cv2.GaussianBlur(intensity, (0, 0), _PIXEL)
+    image = lit * (1 + settings.phase_gain * (seen - 1))
     image += settings.phase_noise * rng.standard_normal(intensity.shape, np.float32)
+    # Rows and, less, columns of a CMOS chip have read-out noise of their own.
+    for shape, share in (((len(image), 1), 0.3), ((1, image.shape[1]), 0.15)):
+        image += share * settings.phase_noise * rng.standard_normal(shape, np.float32)
     levels: NDArray[np.uint8] = np.clip(np.round(_GREY * image), 0, 255).astype(np.uint8)
     return levels
 

@@ -10,7 +10,7 @@ from cellid.config import SimulateSettings
 from cellid.simulate.population import Cells, is_rounded, nucleus_radius_um
 from cellid.types import Frame, Labels
 
-_NUCLEOLI = 3
+_NUCLEOLI = 4
 _RIM_UM = 0.7
 
 
@@ -102,7 +102,7 @@ def draw_nuclei(
         else:
             bodies = _nucleoli(along, away, size[index], aspect[index], shapes)
             rim = np.exp(-((inner / _RIM_UM) ** 2))
-            drawn.path_um[window] += 0.014 * bulk + 0.011 * rim + 0.04 * bodies * cover
+            drawn.path_um[window] += 0.013 * bulk + 0.013 * rim + 0.045 * bodies * cover
             bulk = bulk * (1 - 0.55 * bodies)
         drawn.dna[cell["focus"]][window] += dye[index] * bulk
     return drawn
@@ -158,8 +158,8 @@ def _nucleoli(
     for _ in range(int(shapes.integers(1, _NUCLEOLI + 1))):
         distance = size_um * 0.62 * math.sqrt(shapes.random())
         turn = shapes.uniform(0, 2 * np.pi)
-        radius = size_um * shapes.uniform(0.14, 0.27)
+        radius = size_um * shapes.uniform(0.12, 0.25)
         square = (along - distance * stretch * math.cos(turn)) ** 2
         square = square + (away - distance / stretch * math.sin(turn)) ** 2
-        bodies = np.maximum(bodies, np.exp(-square / radius**2))
+        bodies = np.maximum(bodies, shapes.uniform(0.4, 1) * np.exp(-square / radius**2))
     return bodies

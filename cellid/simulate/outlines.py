@@ -1,9 +1,11 @@
 """Outlines of cells: adhesion sites joined by the inward arcs of tense fibres."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from cellid.simulate.population import TIPS, Cells
@@ -11,6 +13,8 @@ from cellid.simulate.population import TIPS, Cells
 _ARC = np.linspace(0, 1, 14)[:, None]
 _FAN = np.linspace(0, 1, 7)[1:-1, None]
 _STEPS = np.arange(1, 11) / 10
+_SECTORS = 12
+_TENSION_UM = 2.2  # corners sharper than this are rounded by the membrane's tension
 _OVERLAP_UM = 1.5  # a stopped process lies this deep under its neighbour
 
 
@@ -81,7 +85,7 @@ def lay_out(cells: Cells, body_um: NDArray[np.float64], flat: NDArray[np.float64
     closed = np.maximum(0.8 * chord, np.where(gap > 2.2, 1.1, 1.5) * body)
     room = _room(cells, angle + gap / 2, closed)
     waist = np.where(np.isfinite(room), room, open_waist)
-    waist = np.maximum(waist, body)
+    waist = np.maximum(waist, 1.15 * body)
     return Layout(count, angle, reach, width, waist)
 
 
@@ -128,9 +132,9 @@ def cell_outline(
 
     Returns
     -------
-    (K, P, 2) float64
-        y, x in µm from the nucleus's centre; row k runs from the fan of site k to
-        the fan of the next, so that rows and centre make sectors whose union is the cell.
+    (12, P, 2) float64
+        y, x in µm from the nucleus's centre; each row runs on to the start of the next,
+        so that rows and centre make sectors whose union is the cell.
     """
     count = int(layout.count[index])
     angle = layout.angle[index, :count]
@@ -146,11 +150,11 @@ def cell_outline(
     following = np.roll(right, -1, 0)
     waist = layout.waist[index, :count]
     # Wide bays hug the body and leave slim processes: a spindle's outline.
-    power = 2 + np.clip(gap - 1.6, 0, 1.2)
+    power = 2 + np.clip(gap - 1.0, 0, 2.0)
     end = 0.5**power  # weight of either end where the curve passes the middle
     control = (waist - end * ((left + following) * outward).sum(1)) / (1 - 2 * end)
     control = outward * np.maximum(control, 0.35 * waist)[:, None]
-    bulge = head * (reach + 0.9 * half)[:, None]
+    bulge = head * (reach + 1.8 * half)[:, None]
     points = [right[:, None], _curve(right, bulge, left, _FAN, np.full(count, 2.0))]
     points.append(_curve(left, control, following, _ARC, power))
     return _bend(np.concatenate(points, 1), cell, flat, round_um)
@@ -175,13 +179,24 @@ def _curve(
 def _bend(
     outline: NDArray[np.float64], cell: np.void, flat: float, round_um: float
 ) -> NDArray[np.float64]:
-    """Curve the processes, ruffle the edge, turn to the cell's axis and round up."""
-    y, x = np.moveaxis(outline, -1, 0)
-    distance = np.hypot(y, x)
-    bent = np.arctan2(y, x) + cell["axis"] + flat * cell["bend"] * distance / 100.0
-    ragged = np.random.default_rng(int(cell["seed"])).normal(0, 1, (2, *distance.shape))
-    rough = 0.6 * ragged[0] + 2.2 * np.maximum(ragged[1] - 1.7, 0)  # notches, retraction fibres
-    rough *= np.minimum(distance / 30.0, 1)
-    rough[:, -1] = np.roll(rough[:, 0], -1)  # the last point of a row is the first of the next
-    distance = flat * (distance + rough) + (1 - flat) * (round_um + 0.2 * rough)
-    return np.stack([distance * np.sin(bent), distance * np.cos(bent)], -1)
+    """Round the corners, ruffle the edge, curve the processes and round up the cell."""
+    curve = _smooth(outline.reshape(-1, 2) @ np.array([1j, 1]))  # x + iy
+    distance = np.abs(curve)
+    ragged = np.random.default_rng(int(cell["seed"])).normal(0, 1.0, len(curve))
+    ragged += 5.0 * np.maximum(ragged - 1.9, 0)  # retraction fibres
+    rough = gaussian_filter1d(ragged, 1.0, mode="wrap") * np.minimum(distance / 30.0, 1)
+    turn = np.exp(1j * (cell["axis"] + flat * cell["bend"] * distance / 100.0))
+    distance = flat * (distance + rough) + (1 - flat) * round_um
+    curve *= turn * distance / np.abs(curve)
+    sectors = np.stack([curve.imag, curve.real], 1).reshape(_SECTORS, -1, 2)
+    return np.concatenate([sectors, np.roll(sectors[:, :1], -1, 0)], 1)
+
+
+def _smooth(closed: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Return a closed curve at even steps of about 1.5 µm, its corners rounded."""
+    ring = np.append(closed, closed[0])
+    along = np.append(0.0, np.cumsum(np.abs(np.diff(ring))))
+    count = _SECTORS * math.ceil(along[-1] / (1.5 * _SECTORS))
+    even = np.interp(np.linspace(0, along[-1], count, endpoint=False), along, ring)
+    sigma = _TENSION_UM * count / along[-1]
+    return np.asarray(gaussian_filter1d(even, sigma, mode="wrap"), np.complex128)

@@ -85,7 +85,7 @@ def initial_cells(settings: SimulateSettings, rng: np.random.Generator) -> Cells
     _draw_body(cells, settings, rng)
     cells["cycle_h"] = settings.cycle_h * rng.lognormal(0, 0.12, count)
     cells["age_h"] = cells["cycle_h"] * -np.log2(1 - rng.random(count) / 2)
-    cells["spacing"] = np.where(rng.random(count) < 0.5, 0.88, rng.uniform(1.3, 1.9, count))
+    cells["spacing"] = np.where(rng.random(count) < 0.3, 0.88, rng.uniform(1.3, 2.2, count))
     cells["volume"] = rng.lognormal(0, 0.22, count)
     cells["area"] = rng.lognormal(0, 0.18, count)
     cells["aspect"] = np.clip(rng.normal(1.38, 0.2, count), 1.02, 2.0)
@@ -210,10 +210,12 @@ def _give_speed(cells: Cells, direction: NDArray[np.float64], settings: Simulate
 
 
 def _draw_body(cells: Cells, settings: SimulateSettings, rng: np.random.Generator) -> None:
-    """Draw the processes: two opposite for a spindle, three to six for a spread cell."""
+    """Draw the processes: two opposite for a spindle, three to five for a spread cell."""
     count = len(cells)
     spindle = rng.random(count) < settings.elongation
-    number = np.where(spindle, rng.integers(2, 4, count), rng.integers(3, TIPS + 1, count))
+    number = np.where(
+        spindle, rng.integers(2, 4, count), rng.choice((3, 4, 5), count, p=(0.5, 0.35, 0.15))
+    )
     turn = 2 * np.pi / number
     angle = np.arange(TIPS) * turn[:, None] + rng.normal(0, 0.17, (count, TIPS)) * turn[:, None]
     third = spindle & (number == 3)
@@ -222,17 +224,17 @@ def _draw_body(cells: Cells, settings: SimulateSettings, rng: np.random.Generato
     )
     angle[third, 2] = np.pi + rng.normal(0, 0.15, third.sum())
     cells["tip_angle"] = angle
-    reach = settings.reach_um * rng.lognormal(0, 0.35, (count, TIPS))
-    reach *= np.where(spindle, rng.uniform(0.9, 2.1, count), rng.uniform(0.5, 1.1, count))[:, None]
+    reach = settings.reach_um * rng.lognormal(0, 0.4, (count, TIPS))
+    reach *= np.where(spindle, rng.uniform(0.9, 2.1, count), rng.uniform(0.5, 1.5, count))[:, None]
     reach[third, 1] *= 0.45
     reach[np.arange(TIPS) >= number[:, None]] = 0.0
-    slim = np.where(spindle, 2.5, 7.0)[:, None]
+    slim = np.where(spindle, 1.5, 4.0)[:, None]
     cells["tip_width"] = slim * rng.lognormal(0, 0.8, (count, TIPS))
-    tailed = spindle & (rng.random(count) < 0.3)  # a long thin tail that did not yet let go
+    tailed = spindle & (rng.random(count) < 0.45)  # a long thin tail that did not yet let go
     reach[tailed, 0] *= 1.6
     cells["tip_width"][tailed, 0] = 1.0
     leading = ~tailed & (rng.random(count) < 0.35)  # one broad lamella that leads the way
-    cells["tip_width"][leading, 0] = rng.uniform(20, 45, leading.sum())
+    cells["tip_width"][leading, 0] = rng.uniform(15, 40, leading.sum())
     cells["tip_reach"] = reach
     cells["tip_free"] = rng.random((count, TIPS)) < 0.15
     cells["bend"] = rng.normal(0, 0.35, count)

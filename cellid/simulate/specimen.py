@@ -17,6 +17,7 @@ from cellid.types import Frame, Labels
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+_ROOM_UM2 = 650.0  # median area of the sheet, weighed by its profile, at the default density
 _BORDER_UM = 30.0  # of specimen around the image: halos reach in from outside
 
 
@@ -100,109 +101,126 @@ def draw_specimen(
     Specimen
     """
     nuclei = draw_nuclei(cells, canvas.shape, canvas.origin_um, settings)
-    thickness, organelles, cytoplasm = _draw_bodies(cells, canvas, settings)
-    organelles *= 1 - 0.9 * nuclei.cover
+    thickness, organelles, cytoplasm = _draw_bodies(cells, canvas, settings, rng)
     path = settings.index_step * thickness
-    path *= 1 + 0.08 * _grain(canvas, 4.0, rng)
-    path += organelles * _organelles(canvas, rng)
+    path += organelles * (1 - nuclei.cover) * _organelles(canvas, rng)
     path += nuclei.path_um
-    path += nuclei.cover * 0.004 * _grain(canvas, 0.7, rng)
+    path += nuclei.cover * 0.0015 * _grain(canvas, 0.9, rng)
     path += _debris(canvas, settings, rng)
-    path += 0.0006 * _grain(canvas, 1.0, rng)  # protein grains of the medium and the plastic
+    path += 0.0004 * _grain(canvas, 1.0, rng)  # protein grains of the medium and the plastic
     dna = nuclei.dna * (1 + 0.16 * _grain(canvas, 0.9, rng))
     return Specimen(path, np.maximum(dna, 0), cytoplasm, nuclei.labels)
 
 
 def _draw_bodies(
-    cells: Cells, canvas: Canvas, settings: SimulateSettings
+    cells: Cells, canvas: Canvas, settings: SimulateSettings, rng: np.random.Generator
 ) -> tuple[Frame, Frame, Frame]:
-    """Return thickness in µm, density of organelles and dye of the cytoplasm."""
-    thickness = np.zeros(canvas.shape, np.float32)
-    organelles = np.zeros_like(thickness)
-    cytoplasm = np.zeros_like(thickness)
+    """Return thickness in µm, density of organelles and dye of the cytoplasm.
+
+    A cell is a thin sheet, the lamella, that rises to a dome over the nucleus and holds
+    the cell's volume, so that well-spread cells are faint. Cells squeezed together
+    lose volume (Devany et al. 2023, Dev. Cell 58:1462), here as the root of their room; a
+    groove runs between them, deep where the contact is loose. Organelles crowd
+    round one side of the nucleus and leave the lamella clear.
+    """
     flat = spreading(cells, settings)
     radius = nucleus_radius_um(cells, settings)
-    volume = settings.volume_um3 * cells["volume"]
-    sphere = np.cbrt(3 * volume / (4 * np.pi))
+    sphere = np.cbrt(3 * settings.volume_um3 * cells["volume"] / (4 * np.pi))
     body = radius * (0.5 + 0.5 * np.sqrt(cells["aspect"])) + 1.8
-    layout = lay_out(cells, body, flat)
+    owner, spread, caps = _share_out(cells, body, flat, sphere, canvas)
+    covered = owner >= 0
+    own = owner[covered]
+    seam = np.zeros_like(spread)
+    seam[:, 1:] = (owner[:, 1:] != owner[:, :-1]) & covered[:, 1:] & covered[:, :-1]
+    seam[1:] += (owner[1:] != owner[:-1]) & covered[1:] & covered[:-1]
+
+    step = canvas.step_um
+    swell = cv2.GaussianBlur(spread, (0, 0), 4.0 / step)[covered] ** 2
+    fibre = 1 - cv2.GaussianBlur(spread, (0, 0), 1.2 / step)[covered]
+    y, x = np.nonzero(covered)
+    along, away = _turned(
+        (y * step + canvas.origin_um[0]).astype(np.float32),
+        (x * step + canvas.origin_um[1]).astype(np.float32),
+        cells,
+        own,
+    )
+    wide = body.astype(np.float32)[own]
+    square = (along / 1.5) ** 2 + away**2
+    dome = np.exp(-0.5 * (square / wide**2) ** 1.25)
+    tension = (1 + np.sin(along * 0.09 + away * 0.06 + cells["seed"][own] % 7)) / 2
+    sheet = spread[covered] * (swell * (0.14 + dome) + 0.3 * tension * fibre)
+    room = np.maximum(np.bincount(own, sheet, len(cells)) * step**2, 200.0)  # cut off: not thicker
+    rise = flat * settings.volume_um3 * cells["volume"] / np.sqrt(room * _ROOM_UM2)
+    thickness = np.zeros(canvas.shape, np.float32)
+    thickness[covered] = sheet * rise[own]
+    loose = np.clip(0.2 + 0.3 * _grain(canvas, 12.0, rng), 0, 1)
+    thickness *= 1 - np.minimum(loose * cv2.GaussianBlur(seam, (0, 0), 0.6 / step), 0.9)
+    thickness = np.maximum(cv2.GaussianBlur(thickness, (0, 0), 0.5 / step), caps)
+    organelles = np.zeros(canvas.shape, np.float32)
+    lopsided = (along - np.sign(cells["bend"])[own] * 0.5 * wide) ** 2 / 1.7 + away**2
+    beyond = np.maximum(np.sqrt(lopsided) - 0.8 * wide, 0)
+    organelles[covered] = swell * np.exp(-beyond / 5.0) * (0.25 + 0.75 * flat[own])
+    leak = (cells["bleed"] * cells["brightness"] * cells["stained"] / 3.0).astype(np.float32)
+    cytoplasm = np.zeros(canvas.shape, np.float32)
+    cytoplasm[covered] = leak[own]
+    return thickness, organelles, cytoplasm * thickness
+
+
+def _share_out(
+    cells: Cells,
+    body_um: NDArray[np.float64],
+    flat: NDArray[np.float64],
+    sphere_um: NDArray[np.float64],
+    canvas: Canvas,
+) -> tuple[NDArray[np.int32], Frame, Frame]:
+    """Return whose each pixel is, -1 for none, its covered share, and round cells' height in µm.
+
+    Where outlines overlap, the pixel is the cell's whose body is nearest, so that cells
+    in contact tile.
+    """
+    owner = np.full(canvas.shape, -1, np.int32)
+    spread = np.zeros(canvas.shape, np.float32)
+    caps = np.zeros(canvas.shape, np.float32)
+    nearest = np.full(canvas.shape, np.inf, np.float32)
+    layout = lay_out(cells, body_um, flat)
     for index, cell in enumerate(cells):
-        outline = cell_outline(layout, index, cell, flat[index], sphere[index])
+        outline = cell_outline(layout, index, cell, flat[index], sphere_um[index])
         centre = np.array([cell["y"], cell["x"]]) - canvas.origin_um
         outline = (outline + centre) / canvas.step_um
-        low = np.floor(outline.min((0, 1))).astype(int) - 2
-        high = np.ceil(outline.max((0, 1))).astype(int) + 3
-        first, last = np.maximum(low, 0), np.minimum(high, canvas.shape)
+        first = np.maximum(np.floor(outline.min((0, 1))).astype(int) - 2, 0)
+        last = np.minimum(np.ceil(outline.max((0, 1))).astype(int) + 3, canvas.shape)
         if (first >= last).any():
             continue
-        height, weight = _body_profile(
-            outline - low,
-            high - low,
-            centre / canvas.step_um - low,
-            canvas.step_um,
-            cell,
-            body[index],
-            flat[index],
-            sphere[index],
-            volume[index],
-        )
         window = (slice(first[0], last[0]), slice(first[1], last[1]))
-        part = (
-            slice(first[0] - low[0], last[0] - low[0]),
-            slice(first[1] - low[1], last[1] - low[1]),
-        )
-        thickness[window] += height[part]
-        organelles[window] += weight[part]
-        cytoplasm[window] += (cell["bleed"] * cell["brightness"] * cell["stained"] / 3.0) * height[
-            part
-        ]
-    return thickness, organelles, cytoplasm
+        cover = np.zeros(last - first, np.uint8)
+        middle = np.broadcast_to(centre / canvas.step_um, (len(outline), 1, 2))
+        sectors = np.concatenate([outline, middle], 1) - first
+        for sector in np.round(sectors[..., ::-1] * 16).astype(np.int32):
+            cv2.fillPoly(cover, sector[None], 255, cv2.LINE_AA, 4)
+        y = np.arange(first[0], last[0])[:, None] * canvas.step_um + canvas.origin_um[0]
+        x = np.arange(first[1], last[1])[None, :] * canvas.step_um + canvas.origin_um[1]
+        along, away = _turned(y.astype(np.float32), x.astype(np.float32), cells, index)
+        far = np.sqrt((along / 1.4) ** 2 + away**2) / body_um[index]
+        far += 0.06 * np.sin(0.35 * along) * np.sin(0.35 * away + 1)  # no straight seams
+        wins = (cover > 0) & (far < nearest[window])
+        owner[window][wins] = index
+        nearest[window][wins] = far[wins]
+        np.maximum(spread[window], cover * np.float32(1 / 255), out=spread[window])
+        if flat[index] < 1:
+            cap = 2 * np.sqrt(np.maximum(sphere_um[index] ** 2 - along**2 - away**2, 0))
+            caps[window] = np.maximum(caps[window], (1 - flat[index]) * cap)
+    return owner, spread, caps
 
 
-def _body_profile(
-    outline: NDArray[np.float64],
-    size: NDArray[np.int_],
-    centre: NDArray[np.float64],
-    step_um: float,
-    cell: np.void,
-    body_um: float,
-    flat: float,
-    sphere_um: float,
-    volume_um3: float,
+def _turned(
+    y_um: Frame, x_um: Frame, cells: Cells, own: NDArray[np.int32] | int
 ) -> tuple[Frame, Frame]:
-    """Return thickness in µm and density of organelles within the box of one cell.
-
-    The profile is a thin sheet with a dome over the nucleus, scaled to hold the
-    cell's volume, so that well-spread cells are thin and faint.
-    """
-    cover = np.zeros(size, np.uint8)
-    middle = np.broadcast_to(centre, (len(outline), 1, 2))
-    sectors = np.concatenate([outline, middle], 1)[..., ::-1]
-    for sector in np.round(sectors * 16).astype(np.int32):
-        cv2.fillPoly(cover, sector[None], 255, cv2.LINE_AA, 4)
-    inside = cv2.distanceTransform((cover > 127).astype(np.uint8), cv2.DIST_L2, 3) * step_um
-    share = cover * np.float32(1 / 255)
-    dy = (np.arange(size[0], dtype=np.float32)[:, None] - centre[0]) * step_um
-    dx = (np.arange(size[1], dtype=np.float32)[None, :] - centre[1]) * step_um
-    sin, cos = math.sin(cell["axis"]), math.cos(cell["axis"])
-    along = (dy * sin + dx * cos).astype(np.float32)
-    away = (dy * cos - dx * sin).astype(np.float32)
-    square = (along / 1.5) ** 2 + away**2
-    dome = np.exp(square * np.float32(-0.5 / (1.05 * body_um) ** 2))
-    # Steep where the edge is drawn in, shallow where a lamella creeps forward.
-    slope = np.sin(
-        along * np.float32(0.11) + away * np.float32(0.07) + np.float32(cell["bend"] * 9)
-    )
-    edge = 1 - np.exp(-inside / (0.5 * 3.2 ** (1 + slope)))
-    ridge = 0.22 * (1 - slope) * np.exp(-inside / 1.8)  # the taut fibres of a drawn-in edge
-    sheet = share * (edge * (0.12 + 0.5 * dome + 0.08 * np.minimum(inside, 9.0) + ridge) + 0.06)
-    height = sheet * (flat * volume_um3 / (float(sheet.sum()) * step_um**2))
-    if flat < 1:
-        cap = np.sqrt(np.maximum(sphere_um**2 - along**2 - away**2, 0))
-        height += cap * ((1 - flat) * volume_um3 / (float(cap.sum()) * step_um**2))
-    beyond = np.maximum(np.sqrt(square) - 0.8 * body_um, 0)
-    weight = share * edge * np.exp(beyond * np.float32(-1 / 9.0)) * (0.25 + 0.75 * flat)
-    return height, weight
+    """Return the places of pixels along and across the axes of the cells that own them, µm."""
+    dy = y_um - cells["y"].astype(np.float32)[own]
+    dx = x_um - cells["x"].astype(np.float32)[own]
+    sin = np.sin(cells["axis"]).astype(np.float32)[own]
+    cos = np.cos(cells["axis"]).astype(np.float32)[own]
+    return dy * sin + dx * cos, dy * cos - dx * sin
 
 
 def _grain(canvas: Canvas, size_um: float, rng: np.random.Generator) -> Frame:
@@ -226,10 +244,10 @@ def _organelles(canvas: Canvas, rng: np.random.Generator) -> Frame:
     spots = np.zeros(canvas.shape, np.float32)
     place = tuple(rng.integers(side, size=count) for side in canvas.shape)
     # The path of a droplet times its area, spread over the pixel it falls on.
-    content = 0.009 * rng.lognormal(0, 0.8, count) / canvas.step_um**2
+    content = 0.014 * rng.lognormal(0, 0.8, count) / canvas.step_um**2
     np.add.at(spots, place, content.astype(np.float32))
     soft = cv2.GaussianBlur(spots, (0, 0), max(0.45 / canvas.step_um, 0.3))
-    return np.asarray(soft + 0.004 * _grain(canvas, 1.8, rng), np.float32)
+    return np.asarray(soft + 0.012 * np.maximum(_grain(canvas, 2.0, rng), 0), np.float32)
 
 
 def _debris(canvas: Canvas, settings: SimulateSettings, rng: np.random.Generator) -> Frame:
