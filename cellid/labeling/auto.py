@@ -15,8 +15,8 @@ from cellid.labeling.splitting import split_touching
 from cellid.labeling.tree import grow_tree, select_nuclei
 from cellid.types import Labels
 
-_N_LEVELS = 20
-_LEAST_SCORE = 0.25
+_N_LEVELS = 16
+_LEAST_SCORE = 0.2
 
 
 @dataclass(frozen=True)

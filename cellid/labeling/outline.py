@@ -92,7 +92,8 @@ def _measure_levels(
     values = work.stain.ravel()
     count = np.maximum(np.bincount(cores.ravel(), minlength=n + 1), 1)
     inside = np.bincount(cores.ravel(), values, n + 1) / count
-    ring = np.flatnonzero((distance > _RING * work.diameter_px) & (zone > 0))
+    # Half of the pixels tell a quantile well enough.
+    ring = np.flatnonzero((distance > _RING * work.diameter_px) & (zone > 0))[::2]
     # Sorting owner and grey level as one number is several times faster than one by one.
     low, span = float(values.min()), float(np.ptp(values)) * (1 + 1e-6) or 1.0
     key = np.sort(zone.ravel()[ring] + (values[ring].astype(np.float64) - low) / span)

@@ -11,7 +11,8 @@ from cellid.labeling.shape import Floats, find_cut, measure_ellipticity, sum_mom
 
 # The shape counts less than in the choice among components: a bent nucleus is a nucleus.
 _SHAPE_SPREAD = 0.12
-_SMALL = 0.5  # of the typical area: below, the score falls in proportion
+# Of the typical area: beyond, the score falls in proportion.
+_SMALL, _LARGE = 0.5, 4.0
 # Contrasts at which the score is halved: against the typical nucleus of the image, against
 # the surroundings (a nucleus stands out of its cytoplasm) and against noise.
 _TYPICAL, _SURROUNDINGS, _NOISE = 0.2, 0.6, 8.0
@@ -63,8 +64,10 @@ def judge(found: Outlines, work: WorkingImage) -> ObjectQuality:
     ellipticity = measure_ellipticity(moments)[1:]
     area = moments[1:, 0]
     contrast = (found.inside - found.outside)[1:]
-    size = np.minimum(area / (_SMALL * np.pi * work.diameter_px**2 / 4), 1)
+    typical = np.pi * work.diameter_px**2 / 4
+    size = np.minimum(area / (_SMALL * typical), 1)
     size = np.where(cut, np.sqrt(size), size)
+    size = size * np.minimum(_LARGE * typical / np.maximum(area, 1), 1)
     shape = np.exp(-((np.maximum(1 - ellipticity, 0) / _SHAPE_SPREAD) ** 2)) * size
     glow = np.maximum(found.outside[1:] - work.background, 0)
     common = _TYPICAL * weighted_median(contrast, shape) + _NOISE * work.noise

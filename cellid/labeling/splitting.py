@@ -9,6 +9,8 @@ from cellid.labeling.shape import find_cut, score_likeness, sum_moments
 from cellid.types import Frame, Labels, Mask
 
 _SMOOTHING = 0.06  # of the depth, nucleus diameters: dents smaller than this are no waists
+# A waist is at most this share of the depth of the parts beside it: a band is none.
+_WAIST = 0.95
 
 
 def split_touching(objects: Labels, diameter_px: float) -> Labels:
@@ -65,7 +67,9 @@ def _join_parts(parts: Labels, depth: Frame, n_parts: int, nucleus_area_px: floa
             i = root[i]
         return i
 
-    for first, second in _order_waists(parts, depth):
+    peak = np.zeros(n_parts)
+    np.maximum.at(peak, parts, depth)
+    for first, second, waist in _order_waists(parts, depth):
         a, b = find(first), find(second)
         if a == b:
             continue
@@ -77,8 +81,10 @@ def _join_parts(parts: Labels, depth: Frame, n_parts: int, nucleus_area_px: floa
         root[b] = a
         joined = float(score_likeness(moments[a : a + 1], nucleus_area_px, cut[a : a + 1])[0])
         groups[a] += groups.pop(b)
-        score[a] = max(joined, apart)
-        if joined >= apart:
+        one = joined >= apart or waist > _WAIST * min(peak[a], peak[b])
+        peak[a] = max(peak[a], peak[b])
+        score[a] = joined if one else apart
+        if one:
             groups[a] = [[part for group in groups[a] for part in group]]
     piece_of = np.zeros(n_parts, np.int32)
     pieces = [group for together in groups.values() for group in together]
@@ -87,7 +93,7 @@ def _join_parts(parts: Labels, depth: Frame, n_parts: int, nucleus_area_px: floa
     return piece_of
 
 
-def _order_waists(parts: Labels, depth: Frame) -> list[tuple[int, int]]:
+def _order_waists(parts: Labels, depth: Frame) -> list[tuple[int, int, float]]:
     """List the pairs of touching parts, deepest waist first."""
     firsts, seconds, depths = [], [], []
     for a, b in (
@@ -103,7 +109,9 @@ def _order_waists(parts: Labels, depth: Frame) -> list[tuple[int, int]]:
     pairs = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=1)[order]
     # Of each pair only the deepest point counts.
     _, earliest = np.unique(pairs, axis=0, return_index=True)
-    return [(int(a), int(b)) for a, b in pairs[np.sort(earliest)]]
+    earliest = np.sort(earliest)
+    waists = np.concatenate(depths)[order][earliest]
+    return [(int(a), int(b), float(w)) for (a, b), w in zip(pairs[earliest], waists, strict=True)]
 
 
 def part_labels(labels: Labels) -> Mask:

@@ -57,7 +57,9 @@ def grow_tree(image: Frame, levels: Floats) -> LevelTree:
     LevelTree
     """
     highest = np.zeros(image.shape, np.int32)
-    below = highest
+    flat = highest.ravel()
+    pixels = np.flatnonzero(image > levels[0])
+    around = np.zeros(pixels.size, np.int32)
     parents = [np.zeros(1, np.int64)]
     starts = [1]
     for level in levels:
@@ -65,12 +67,13 @@ def grow_tree(image: Frame, levels: Floats) -> LevelTree:
         n, plane = cv2.connectedComponents(mask, connectivity=4, ltype=cv2.CV_32S)
         if n == 1:
             break
-        pixels = np.flatnonzero(mask)
+        above = mask.ravel()[pixels] > 0
+        pixels = pixels[above]
         component = plane.ravel()[pixels]
         parent = np.zeros(n, np.int64)
-        parent[component] = below.ravel()[pixels]
-        highest.ravel()[pixels] = component + (starts[-1] - 1)
-        below = highest.copy()
+        parent[component] = around[above]
+        around = component + np.int32(starts[-1] - 1)
+        flat[pixels] = around
         parents.append(parent[1:])
         starts.append(starts[-1] + n - 1)
     return LevelTree(highest, np.concatenate(parents), starts)
