@@ -90,8 +90,10 @@ def _measure_levels(
     """Measure the grey level within and around every core."""
     n = int(cores.max())
     values = work.stain.ravel()
-    count = np.maximum(np.bincount(cores.ravel(), minlength=n + 1), 1)
-    inside = np.bincount(cores.ravel(), values, n + 1) / count
+    pixels = np.flatnonzero(cores)
+    core = cores.ravel()[pixels]
+    count = np.maximum(np.bincount(core, minlength=n + 1), 1)
+    inside = np.bincount(core, values[pixels], n + 1) / count
     # Half of the pixels tell a quantile well enough.
     ring = np.flatnonzero((distance > _RING * work.diameter_px) & (zone > 0))[::2]
     # Sorting owner and grey level as one number is several times faster than one by one.
@@ -99,7 +101,7 @@ def _measure_levels(
     key = np.sort(zone.ravel()[ring] + (values[ring].astype(np.float64) - low) / span)
     starts = np.searchsorted(key, np.arange(n + 2))
     size = np.diff(starts)
-    outside = np.full(n + 1, float(np.median(values)))
+    outside = np.full(n + 1, work.background)
     found = np.flatnonzero(size)
     chosen = key[(starts[:-1] + _SURROUNDINGS * size).astype(np.int64)[found]]
     outside[found] = low + (chosen - found) * span
@@ -117,9 +119,9 @@ def _keep_largest(
     pieces, plane, stats, _ = cv2.connectedComponentsWithStats(
         part_labels(objects).view(np.uint8), connectivity=4, ltype=cv2.CV_32S
     )
+    pixels = np.flatnonzero(plane)
     of = np.zeros(pieces, np.int64)
-    of[plane] = objects
-    of[0] = 0
+    of[plane.ravel()[pixels]] = objects.ravel()[pixels]
     area = stats[:, cv2.CC_STAT_AREA]
     order = np.argsort(area[1:], kind="stable") + 1
     largest = np.zeros(n + 1, np.int64)

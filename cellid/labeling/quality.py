@@ -15,7 +15,7 @@ _SHAPE_SPREAD = 0.12
 _SMALL, _LARGE = 0.5, 4.0
 # Contrasts at which the score is halved: against the typical nucleus of the image, against
 # the surroundings (a nucleus stands out of its cytoplasm) and against noise.
-_TYPICAL, _SURROUNDINGS, _NOISE = 0.2, 0.6, 8.0
+_TYPICAL, _SURROUNDINGS, _NOISE = 0.2, 0.6, 12.0
 
 
 @dataclass(frozen=True)

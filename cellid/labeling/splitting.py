@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
-from cellid.labeling.shape import find_cut, score_likeness, sum_moments
+from cellid.labeling.shape import Floats, find_cut, score_likeness, sum_moments
 from cellid.types import Frame, Labels, Mask
 
 _SMOOTHING = 0.06  # of the depth, nucleus diameters: dents smaller than this are no waists
@@ -33,29 +33,33 @@ def split_touching(objects: Labels, diameter_px: float) -> Labels:
         The same pixels, numbered anew from 1 without gaps.
     """
     inner = part_labels(objects)
-    depth = cv2.distanceTransform(inner.view(np.uint8), cv2.DIST_L2, 5)
-    smooth = cv2.GaussianBlur(depth, (0, 0), _SMOOTHING * diameter_px)
+    distance = cv2.distanceTransform(inner.view(np.uint8), cv2.DIST_L2, 5)
+    smooth = cv2.GaussianBlur(distance, (0, 0), _SMOOTHING * diameter_px)
     depth = np.where(inner, smooth, 0).astype(np.float32)
     peaks = inner & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
     n_parts, seeds = cv2.connectedComponents(peaks.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    at = np.flatnonzero(peaks)
+    part = seeds.ravel()[at]
     whole_of = np.zeros(n_parts, np.int64)
-    whole_of[seeds] = objects
-    whole_of[0] = 0
+    whole_of[part] = objects.ravel()[at]
+    peak = np.zeros(n_parts)
+    peak[part] = depth.ravel()[at]
     several = np.bincount(whole_of, minlength=int(objects.max()) + 1) > 1
     several[0] = False
     if not several.any():
         return objects
     area = inner & several[objects]
     parts = watershed(-depth, np.where(area, seeds, 0), mask=area).astype(np.int32)
-    piece_of = _join_parts(parts, depth, n_parts, np.pi * diameter_px**2 / 4)
+    piece_of = _join_parts(parts, depth, peak, np.pi * diameter_px**2 / 4)
     pieces = piece_of[parts]
     split = np.where(several[objects], pieces + int(objects.max()) + 1, objects)
     split[several[objects] & (pieces == 0)] = 0
     return renumber(split)
 
 
-def _join_parts(parts: Labels, depth: Frame, n_parts: int, nucleus_area_px: float) -> Labels:
+def _join_parts(parts: Labels, depth: Frame, peak: Floats, nucleus_area_px: float) -> Labels:
     """Number the piece that every part ends up in."""
+    n_parts = peak.size
     moments = sum_moments(parts.ravel(), parts.shape[1], n_parts)
     cut = find_cut(parts, n_parts)
     score = score_likeness(moments, nucleus_area_px, cut)
@@ -67,8 +71,6 @@ def _join_parts(parts: Labels, depth: Frame, n_parts: int, nucleus_area_px: floa
             i = root[i]
         return i
 
-    peak = np.zeros(n_parts)
-    np.maximum.at(peak, parts, depth)
     for first, second, waist in _order_waists(parts, depth):
         a, b = find(first), find(second)
         if a == b:
