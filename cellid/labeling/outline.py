@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from cellid.imaging.instances import separate_touching
 from cellid.labeling.enhancement import WorkingImage
 from cellid.labeling.shape import Floats
-from cellid.labeling.splitting import part_labels
 from cellid.types import Frame, Labels
 
 # Lengths in nucleus diameters.
@@ -117,7 +117,7 @@ def _keep_largest(
     Returns the old number of every new one, and the objects.
     """
     pieces, plane, stats, _ = cv2.connectedComponentsWithStats(
-        part_labels(objects).view(np.uint8), connectivity=4, ltype=cv2.CV_32S
+        separate_touching(objects).view(np.uint8), connectivity=4, ltype=cv2.CV_32S
     )
     pixels = np.flatnonzero(plane)
     of = np.zeros(pieces, np.int64)
@@ -129,7 +129,11 @@ def _keep_largest(
     kept = np.flatnonzero((largest > 0) & (area[largest] >= min_area_px))
     number = np.zeros(pieces, np.int32)
     number[largest[kept]] = np.arange(1, kept.size + 1)
-    return np.concatenate([[0], kept]), np.asarray(number[plane])
+    result = np.asarray(number[plane])
+    # The gap that parted touching objects goes back to them.
+    gap = np.flatnonzero((plane == 0) & (objects > 0))
+    result.ravel()[gap] = number[largest[objects.ravel()[gap]]]
+    return np.concatenate([[0], kept]), result
 
 
 def _fill_holes(objects: Labels, zone: Labels, max_area_px: float) -> Labels:
@@ -164,7 +168,7 @@ def sharpen(image: Frame, found: Outlines, diameter_px: float) -> Labels:
     """
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     mask = (found.objects > 0).view(np.uint8)
-    deep = cv2.erode(part_labels(found.objects).view(np.uint8), cross, borderValue=1)
+    deep = cv2.erode(separate_touching(found.objects).view(np.uint8), cross, borderValue=1)
     near = cv2.dilate(mask, cross)
     zone = np.where(found.objects > 0, found.objects, found.zone)
     zone[near == 0] = 0

@@ -2,18 +2,18 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from skimage.segmentation import watershed
 
+from cellid.imaging.instances import drop_small, separate_touching
 from cellid.labeling.shape import Floats, find_cut, score_likeness, sum_moments
-from cellid.types import Frame, Labels, Mask
+from cellid.types import Frame, Labels
 
 _SMOOTHING = 0.06  # of the depth, nucleus diameters: dents smaller than this are no waists
 # A waist is at most this share of the depth of the parts beside it: a band is none.
 _WAIST = 0.95
 
 
-def split_touching(objects: Labels, diameter_px: float) -> Labels:
+def cut_waists(objects: Labels, diameter_px: float) -> Labels:
     """Cut objects that look like several nuclei.
 
     The depth within an object (distance to its outline) has a maximum in each part. Parts
@@ -32,7 +32,7 @@ def split_touching(objects: Labels, diameter_px: float) -> Labels:
     (Y, X) int32
         The same pixels, numbered anew from 1 without gaps.
     """
-    inner = part_labels(objects)
+    inner = separate_touching(objects)
     distance = cv2.distanceTransform(inner.view(np.uint8), cv2.DIST_L2, 5)
     smooth = cv2.GaussianBlur(distance, (0, 0), _SMOOTHING * diameter_px)
     depth = np.where(inner, smooth, 0).astype(np.float32)
@@ -54,7 +54,7 @@ def split_touching(objects: Labels, diameter_px: float) -> Labels:
     pieces = piece_of[parts]
     split = np.where(several[objects], pieces + int(objects.max()) + 1, objects)
     split[several[objects] & (pieces == 0)] = 0
-    return renumber(split)
+    return drop_small(split, 0)
 
 
 def _join_parts(parts: Labels, depth: Frame, peak: Floats, nucleus_area_px: float) -> Labels:
@@ -114,39 +114,3 @@ def _order_waists(parts: Labels, depth: Frame) -> list[tuple[int, int, float]]:
     earliest = np.sort(earliest)
     waists = np.concatenate(depths)[order][earliest]
     return [(int(a), int(b), float(w)) for (a, b), w in zip(pairs[earliest], waists, strict=True)]
-
-
-def part_labels(labels: Labels) -> Mask:
-    """Mark the labelled pixels, one pixel of every two that touch with other labels left out.
-
-    Parameters
-    ----------
-    labels : (Y, X) int32
-
-    Returns
-    -------
-    (Y, X) bool
-        No 4-connected component holds pixels of two labels.
-    """
-    mask: NDArray[np.bool_] = labels > 0
-    mask[:, :-1] &= (labels[:, :-1] == labels[:, 1:]) | (labels[:, 1:] == 0)
-    mask[:-1] &= (labels[:-1] == labels[1:]) | (labels[1:] == 0)
-    return mask
-
-
-def renumber(labels: Labels) -> Labels:
-    """Number labels from 1 without gaps, in their order.
-
-    Parameters
-    ----------
-    labels : (Y, X) int32
-
-    Returns
-    -------
-    (Y, X) int32
-    """
-    present = np.bincount(labels.ravel()) > 0
-    present[0] = False
-    numbers = np.cumsum(present, dtype=np.int32)
-    numbers[~present] = 0
-    return np.asarray(numbers[labels])
