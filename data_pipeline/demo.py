@@ -13,7 +13,7 @@ from pathlib import Path
 import environment
 
 HERE = Path(__file__).resolve().parent
-PAIRS = ("wells=['A1','A2','A3','B1','B2','B3']", "tiles=2", "frames=2", "interval_min=1440")
+PAIRS = ("wells=['A1','A2','A3','B1','B2','B3']", "tiles=2", "frames=1")
 
 
 def main() -> None:
@@ -24,8 +24,13 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("cellid-demo"), help="folder to write to")
     options = parser.parse_args()
+    report = options.out / "run" / "report.html"
+    if report.exists():
+        print(f"done before; the report: {report.resolve()}")
+        return
     python = environment.prepare()
     cellid = [python, "-m", "cellid"]
+    recipe = HERE / "recipes" / ("demo_real.toml" if options.data else "demo.toml")
     if options.data:
         phase = stain = options.data
     else:
@@ -34,7 +39,6 @@ def main() -> None:
             settings = [word for setting in PAIRS for word in ("--set", setting)]
             run([*cellid, "simulate", "--out", str(pairs), *settings])
         phase, stain = pairs / "phase", pairs / "stain"
-    recipe = HERE / "recipes" / "demo.toml"
     folders = ["--phase", str(phase), "--stain", str(stain), "--out", str(options.out / "run")]
     run([*cellid, "label-and-train", *folders, "--recipe", str(recipe)])
 
