@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from cellid.config import LabelSettings
 from cellid.errors import CellidError
 from cellid.labeling.enhancement import WorkingImage, enhance
+from cellid.labeling.field import fill_dead
 from cellid.labeling.outline import Outlines, outline, sharpen
 from cellid.labeling.quality import ObjectQuality, judge
 from cellid.labeling.scale import estimate_diameter, measure_noise
@@ -28,7 +29,7 @@ class AutoLabels:
     Attributes
     ----------
     labels : (Y, X) int32
-        0 is background, nuclei are numbered from 1.
+        0 is background, nuclei are numbered from 1, from the top down.
     quality : ObjectQuality
         A row a nucleus.
     diameter_px : float
@@ -70,6 +71,7 @@ def label_auto(stain: NDArray[np.generic], settings: LabelSettings) -> AutoLabel
     """
     image = _check_stain(stain)
     noise = measure_noise(image)
+    image, dead = fill_dead(image, noise)
     diameter = settings.diameter_px or estimate_diameter(image, noise)
     work = enhance(image, diameter)
     if work is None:
@@ -79,12 +81,23 @@ def label_auto(stain: NDArray[np.generic], settings: LabelSettings) -> AutoLabel
     for _ in range(2):
         found = outline(cut_waists(found.objects, work.diameter_px), work)
     quality = judge(found, work)
-    labels = sharpen(image, found, diameter)
-    kept = np.bincount(labels.ravel(), minlength=quality.score.size + 1) > 0
-    kept[1:] &= quality.score > _LEAST_SCORE
-    kept[0] = False
-    number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    return AutoLabels(number[labels], quality.select(kept[1:]), diameter, noise)
+    labels = sharpen(image, found, work, diameter)
+    if dead is not None:
+        labels[dead] = 0
+    order = _order_objects(labels, quality)
+    number = np.zeros(quality.score.size + 1, np.int32)
+    number[order + 1] = np.arange(1, order.size + 1)
+    return AutoLabels(number[labels], quality.select(order), diameter, noise)
+
+
+def _order_objects(labels: Labels, quality: ObjectQuality) -> NDArray[np.int64]:
+    """List the rows of the objects worth keeping, from the top of the image down."""
+    pixels = np.flatnonzero(labels)[::-1]
+    first = np.full(quality.score.size + 1, labels.size)
+    first[labels.ravel()[pixels]] = pixels
+    order = np.argsort(first[1:], kind="stable")
+    kept = (first[1:] < labels.size) & (quality.score > _LEAST_SCORE)
+    return order[kept[order]]
 
 
 def _find_objects(work: WorkingImage) -> Outlines:

@@ -31,15 +31,15 @@ class WorkingImage:
     Attributes
     ----------
     stain : (y, x) float32
-        The image, reduced; grey levels as given.
+        The image, reduced and its background subtracted; grey levels as given.
     band : (y, x) float32
         Equalised stain between the scales of nuclear texture and of cells, positive in nuclei.
     floor : float
         Level of ``band`` that noise does not reach.
     noise : float
         Standard deviation of the noise in ``stain``.
-    background : float
-        Grey level of empty places in ``stain``.
+    background : (y, x) float32
+        What was subtracted: the grey level of empty places nearby.
     diameter_px : float
         Diameter of a nucleus in ``stain``.
     """
@@ -48,7 +48,7 @@ class WorkingImage:
     band: Frame
     floor: float
     noise: float
-    background: float
+    background: Frame
     diameter_px: float
 
 
@@ -75,11 +75,12 @@ def enhance(image: Frame, diameter_px: float) -> WorkingImage | None:
         stain = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
     d = diameter_px * scale
     noise = measure_noise(stain)
-    above = stain - _find_background(stain, d)
-    white = max(float(np.percentile(above[::2, ::2], 99.9)), _LEAST_CONTRAST * noise)
+    background = _find_background(stain, d)
+    stain = stain - background
+    white = max(float(np.percentile(stain[::2, ::2], 99.9)), _LEAST_CONTRAST * noise)
     if white <= 0:
         return None
-    even = _equalise(np.clip(above / white, 0, 1), d)
+    even = _equalise(np.clip(stain / white, 0, 1), d)
     fine, coarse = (cv2.GaussianBlur(even, (0, 0), sigma * d) for sigma in (_FINE, _COARSE))
     band = np.asarray(fine - coarse, np.float32)
     # A Gaussian of s pixels leaves 1 / (2 s √π) of white noise.
@@ -89,7 +90,7 @@ def enhance(image: Frame, diameter_px: float) -> WorkingImage | None:
         band=band,
         floor=max(_LEAST_BAND, _NOISE_FACTOR * left),
         noise=noise,
-        background=float(np.percentile(stain[::2, ::2], 2)),
+        background=background,
         diameter_px=d,
     )
 

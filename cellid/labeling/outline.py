@@ -101,11 +101,11 @@ def _measure_levels(
     key = np.sort(zone.ravel()[ring] + (values[ring].astype(np.float64) - low) / span)
     starts = np.searchsorted(key, np.arange(n + 2))
     size = np.diff(starts)
-    outside = np.full(n + 1, work.background)
+    outside = np.zeros(n + 1)
     found = np.flatnonzero(size)
     chosen = key[(starts[:-1] + _SURROUNDINGS * size).astype(np.int64)[found]]
     outside[found] = low + (chosen - found) * span
-    inside[0], outside[0] = 0, 0
+    inside[0] = 0
     return inside, outside
 
 
@@ -149,7 +149,7 @@ def _fill_holes(objects: Labels, zone: Labels, max_area_px: float) -> Labels:
     return np.asarray(np.where(hole[plane], zone, objects))
 
 
-def sharpen(image: Frame, found: Outlines, diameter_px: float) -> Labels:
+def sharpen(image: Frame, found: Outlines, work: WorkingImage, diameter_px: float) -> Labels:
     """Draw the outlines at the resolution of the image.
 
     Within one working pixel of its outline every object is thresholded anew; what lies
@@ -159,6 +159,8 @@ def sharpen(image: Frame, found: Outlines, diameter_px: float) -> Labels:
     ----------
     image : (Y, X) float32
     found : Outlines
+    work : WorkingImage
+        What ``found`` was found in.
     diameter_px : float
         Diameter of a nucleus in ``image``.
 
@@ -179,4 +181,5 @@ def sharpen(image: Frame, found: Outlines, diameter_px: float) -> Labels:
     wide = cv2.resize(zone, size, interpolation=cv2.INTER_NEAREST)
     level = cv2.resize(threshold, size, interpolation=cv2.INTER_NEAREST)
     smooth = cv2.GaussianBlur(image, (0, 0), max(_SMOOTHING * diameter_px, 0.5))
-    return np.asarray(np.where(smooth > level, wide, 0))
+    background = cv2.resize(work.background, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.where(smooth > level + background, wide, 0))

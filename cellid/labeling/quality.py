@@ -11,11 +11,11 @@ from cellid.labeling.shape import Floats, find_cut, measure_ellipticity, sum_mom
 
 # The shape counts less than in the choice among components: a bent nucleus is a nucleus.
 _SHAPE_SPREAD = 0.12
-# Of the typical area: beyond, the score falls in proportion.
-_SMALL, _LARGE = 0.5, 4.0
+# Of the typical area: below, the score falls in proportion, beyond, with the square.
+_SMALL, _LARGE = 0.5, 3.0
 # Contrasts at which the score is halved: against the typical nucleus of the image, against
 # the surroundings (a nucleus stands out of its cytoplasm) and against noise.
-_TYPICAL, _SURROUNDINGS, _NOISE = 0.2, 0.6, 12.0
+_TYPICAL, _SURROUNDINGS, _NOISE = 0.2, 1.0, 12.0
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class ObjectQuality:
     ellipticity: Floats
     touches_border: NDArray[np.bool_]
 
-    def select(self, kept: NDArray[np.bool_]) -> "ObjectQuality":
-        """Take the rows of some objects."""
-        return ObjectQuality(**{name: value[kept] for name, value in vars(self).items()})
+    def select(self, rows: NDArray[np.int64]) -> "ObjectQuality":
+        """Take the rows of some objects, in the order given."""
+        return ObjectQuality(**{name: value[rows] for name, value in vars(self).items()})
 
 
 def judge(found: Outlines, work: WorkingImage) -> ObjectQuality:
@@ -67,9 +67,9 @@ def judge(found: Outlines, work: WorkingImage) -> ObjectQuality:
     typical = np.pi * work.diameter_px**2 / 4
     size = np.minimum(area / (_SMALL * typical), 1)
     size = np.where(cut, np.sqrt(size), size)
-    size = size * np.minimum(_LARGE * typical / np.maximum(area, 1), 1)
+    size = size * np.minimum(_LARGE * typical / np.maximum(area, 1), 1) ** 2
     shape = np.exp(-((np.maximum(1 - ellipticity, 0) / _SHAPE_SPREAD) ** 2)) * size
-    glow = np.maximum(found.outside[1:] - work.background, 0)
+    glow = np.maximum(found.outside[1:], 0)
     common = _TYPICAL * weighted_median(contrast, shape) + _NOISE * work.noise
     doubt = common + _SURROUNDINGS * glow
     score = shape * contrast / (contrast + doubt)
