@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from cellid.labeling.enhancement import WorkingImage
 from cellid.labeling.outline import Outlines
-from cellid.labeling.shape import Floats, find_cut, measure_ellipticity, sum_moments
+from cellid.labeling.shape import Floats, find_cut, measure_ellipticity, measure_length, sum_moments
 
 # The shape counts less than in the choice among components: a bent nucleus is a nucleus.
 _SHAPE_SPREAD = 0.12
-# Of the typical area: below, the score falls in proportion, beyond, with the square.
-_SMALL, _LARGE = 0.5, 3.0
+_SMALL = 0.5  # of the typical area: below, the score falls in proportion
+_LONG = 3.0  # diameters: beyond, the score falls with the square, for fibres are long
+
 # Contrasts at which the score is halved: against the typical nucleus of the image, against
 # the surroundings (a nucleus stands out of its cytoplasm) and against noise.
 _TYPICAL, _SURROUNDINGS, _NOISE = 0.2, 1.0, 12.0
@@ -67,7 +68,7 @@ def judge(found: Outlines, work: WorkingImage) -> ObjectQuality:
     typical = np.pi * work.diameter_px**2 / 4
     size = np.minimum(area / (_SMALL * typical), 1)
     size = np.where(cut, np.sqrt(size), size)
-    size = size * np.minimum(_LARGE * typical / np.maximum(area, 1), 1) ** 2
+    size = size * np.minimum(_LONG * work.diameter_px / measure_length(moments)[1:], 1) ** 2
     shape = np.exp(-((np.maximum(1 - ellipticity, 0) / _SHAPE_SPREAD) ** 2)) * size
     glow = np.maximum(found.outside[1:], 0)
     common = _TYPICAL * weighted_median(contrast, shape) + _NOISE * work.noise

@@ -57,14 +57,35 @@ def measure_ellipticity(moments: Floats) -> Floats:
     (N,) float64
         0 for a group without pixels.
     """
+    yy, xx, xy = _measure_covariance(moments)
+    determinant = np.maximum(yy * xx - xy * xy, 1 / 144)
+    return np.asarray(moments[:, 0] / (4 * np.pi * np.sqrt(determinant)))
+
+
+def measure_length(moments: Floats) -> Floats:
+    """Measure the major axis of the ellipse that has the moments of each group.
+
+    Parameters
+    ----------
+    moments : (N, 6) float64
+        As `sum_moments` gives them.
+
+    Returns
+    -------
+    (N,) float64
+        Pixels; four times the root of the covariance's greater eigenvalue.
+    """
+    yy, xx, xy = _measure_covariance(moments)
+    return np.asarray(4 * np.sqrt((yy + xx) / 2 + np.hypot((yy - xx) / 2, xy)))
+
+
+def _measure_covariance(moments: Floats) -> tuple[Floats, Floats, Floats]:
     area = np.maximum(moments[:, 0], 1)
     y, x = moments[:, 1] / area, moments[:, 2] / area
     # A pixel is a square, not a point: 1/12 is its own variance.
     yy = moments[:, 3] / area - y * y + 1 / 12
     xx = moments[:, 4] / area - x * x + 1 / 12
-    xy = moments[:, 5] / area - x * y
-    determinant = np.maximum(yy * xx - xy * xy, 1 / 144)
-    return np.asarray(moments[:, 0] / (4 * np.pi * np.sqrt(determinant)))
+    return yy, xx, moments[:, 5] / area - x * y
 
 
 def score_likeness(moments: Floats, nucleus_area_px: float, cut: NDArray[np.bool_]) -> Floats:

@@ -142,6 +142,15 @@ def test_a_nucleus_in_stained_cytoplasm_comes_out_alone():
     assert np.median(np.bincount(labels.ravel())[1:]) < 1.3 * np.pi * 11**2
 
 
+def test_large_nuclei_among_small_ones_are_found():
+    large = [(60, 60, 26, 200.0), (150, 160, 28, 200.0), (240, 60, 24, 200.0)]
+    near = lambda y, x: any(np.hypot(y - a, x - b) < r + 16 for a, b, r, _ in large)  # noqa: E731
+    small = [nucleus for nucleus in grid(32, 9, 10, 200.0) if not near(*nucleus[:2])]
+    stain, true = draw((290, 290), large + small)
+
+    assert f1(true, label_stain(stain, SETTINGS)) == 1
+
+
 def test_specks_and_a_fibre_are_left_out():
     nuclei = grid(60, 5, 12, 300.0)
     stain, true = draw((300, 300), nuclei)

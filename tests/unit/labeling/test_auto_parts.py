@@ -12,6 +12,7 @@ from cellid.labeling.scale import estimate_diameter, measure_noise
 from cellid.labeling.shape import (
     find_cut,
     measure_ellipticity,
+    measure_length,
     score_likeness,
     sum_moments,
 )
@@ -44,6 +45,15 @@ def test_an_ellipse_of_any_elongation_scores_one():
 
     assert ellipticity(disc(40, 50, 15)) == pytest.approx(1, abs=0.01)
     assert ellipticity(turned) == pytest.approx(1, abs=0.02)
+
+
+def test_the_length_is_the_major_axis():
+    turned = (X - 50 + (Y - 40)) ** 2 / 40**2 + (X - 50 - (Y - 40)) ** 2 / 12**2 <= 1
+    moments = [sum_moments(m.astype(np.int32).ravel(), 100, 2)[1] for m in (turned, X == 7)]
+
+    # semi-axis 40 / √2 along the diagonal; a uniform line of 80 has variance 80² / 12
+    expected = [2 * 40 / np.sqrt(2), 4 * 80 / np.sqrt(12)]
+    np.testing.assert_allclose(measure_length(np.stack(moments)), expected, rtol=0.01)
 
 
 def test_two_touching_discs_are_no_ellipse():
