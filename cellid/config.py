@@ -37,10 +37,12 @@ class InputSettings(Settings):
         None, gt=0, description="µm a pixel; none: as the files' metadata say"
     )
     max_shift_px: float = Field(
-        8.0, ge=0, description="a stain shifted further from its phase image drops the pair"
+        10.0, ge=0, description="a stain shifted further from its phase image drops the pair"
     )
     align: bool = Field(
-        False, description="move the stain back by its measured shift before it is labelled"
+        False,
+        description="move the stain back by its measured shift before it is labelled; look at "
+        "the contact sheet with and without, the measure can be some pixels off",
     )
 
 
