@@ -133,14 +133,12 @@ def test_given_labels_score_a_run_against_truth(
 
 
 def test_report_is_written_again(finished: Path, finished_copy: Path, cellid: Cellid) -> None:
-    before = json.loads((finished_copy / "report.json").read_text(encoding="utf-8"))
     (finished_copy / "report.json").unlink()
     (finished_copy / "report.html").unlink()
     assert cellid("report", finished_copy) == 0
-    after = json.loads((finished_copy / "report.json").read_text(encoding="utf-8"))
-    assert after.pop("run") == str(finished_copy)
-    assert before.pop("run") == str(finished)
-    assert after == before
+    after = (finished_copy / "report.json").read_text(encoding="utf-8")
+    before = (finished / "report.json").read_text(encoding="utf-8")
+    assert after.replace(str(finished_copy), str(finished)) == before
     assert (finished_copy / "report.html").exists()
 
 
