@@ -6,7 +6,8 @@ START = "from cellid.nn.startup import start_keras; start_keras(); import keras;
 
 
 def _start(**changed: str) -> "subprocess.CompletedProcess[str]":
-    env = {**os.environ, **changed}
+    # as a user starts it: without the level that another test may have left behind
+    env = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | changed
     return subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, env=env)
 
 
