@@ -36,7 +36,7 @@ def main() -> None:
     for _ in range(n_crops):
         image = rng.standard_normal((side, side), dtype=np.float32)
         labels = (image > 1).astype(np.int32)
-        samples.append(Sample(image, labels > 0, labels))
+        samples.append(Sample(image, labels > 0, labels, np.ones_like(labels, np.bool_), 1.0))
     windows = TrainingWindows(samples, recipe, epoch=0)
     model = build_unet(recipe.model)
     compile_model(model, recipe.train, len(windows))

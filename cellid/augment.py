@@ -9,20 +9,21 @@ from cellid.types import Frame, Mask
 
 
 def sample_window(
-    image: Frame, mask: Mask, window_px: int, settings: AugmentSettings, rng: np.random.Generator
+    image: Frame, masks: Mask, window_px: int, settings: AugmentSettings, rng: np.random.Generator
 ) -> tuple[Frame, Mask]:
     """Draw one augmented training window.
 
     A window at a random place is rotated, shifted, sheared, mirrored and zoomed by one
     affine map, so that pixels are interpolated once: linearly for the image, by the nearest
-    pixel for the mask. Blank space is filled by reflection at the border. The intensities
+    pixel for the masks. Blank space is filled by reflection at the border. The intensities
     of the image are then changed.
 
     Parameters
     ----------
     image : (Y, X) or (Y, X, C) float32
         Normalised image, unit contrast.
-    mask : (Y, X) bool
+    masks : (Y, X) or (Y, X, K) bool
+        What moves with the image, such as where nuclei are.
     window_px : int
         Side of the window.
     settings : AugmentSettings
@@ -31,7 +32,7 @@ def sample_window(
     Returns
     -------
     window : (window_px, window_px) or (window_px, window_px, C) float32
-    window_mask : (window_px, window_px) bool
+    window_masks : (window_px, window_px) or (window_px, window_px, K) bool
     """
     matrix = _affine(image.shape, window_px, settings, rng)
     size = (window_px, window_px)
@@ -42,15 +43,15 @@ def sample_window(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    window_mask = cv2.warpAffine(
-        mask.view(np.uint8),
+    window_masks = cv2.warpAffine(
+        masks.view(np.uint8),
         matrix,
         size,
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
     return _change_intensity(np.asarray(window, np.float32), settings, rng), np.asarray(
-        window_mask, np.bool_
+        window_masks, np.bool_
     )
 
 

@@ -7,6 +7,8 @@
     images/ID.tif   the phase-contrast crop, as the camera gave it
     stain/ID.tif    the same place in the stain, for people to look at
     labels/ID.tif   nuclei, one number an object; the binary mask is labels > 0
+    corrected/WHO/labels/ID.tif     labels that stand in for those of `labels`, and
+    corrected/WHO/uncertain/ID.tif  1 where WHO does not know (`cellid.dataset.corrections`)
 """
 
 import hashlib
@@ -15,6 +17,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +32,13 @@ from cellid.io.images import open_image
 from cellid.io.tiff_writers import write_image, write_labels
 from cellid.io.writers import write_text
 from cellid.recipes import parse_settings
-from cellid.types import Labels
+from cellid.types import Labels, Mask
 
-VERSION = 1
+VERSION = 2
 SPLITS = ("train", "validation", "test")
+CORRECTORS = ("model", "hand")
+"""Who may correct labels; a later one's word counts for more."""
+
 COLUMNS = {
     "id": "str",
     "field": "str",
@@ -56,6 +62,8 @@ COLUMNS = {
     "shift_x_px": "float64",
     "image_hash": "str",
     "labels_hash": "str",
+    "labelled_by": "str",
+    "weight": "float64",
 }
 
 
@@ -119,10 +127,31 @@ class Dataset:
         return self._read("stain", crop_id)
 
     def labels(self, crop_id: str) -> Labels:
-        """Return the instance labels of a crop, (Y, X) int32."""
+        """Return the instance labels in force of a crop, (Y, X) int32."""
+        folder = self._correction(crop_id)
+        return self._read(folder / "labels" if folder else Path("labels"), crop_id).astype(np.int32)
+
+    def first_labels(self, crop_id: str) -> Labels:
+        """Return the instance labels of a crop before any correction, (Y, X) int32."""
         return self._read("labels", crop_id).astype(np.int32)
 
-    def _read(self, part: str, crop_id: str) -> NDArray[np.generic]:
+    def uncertain(self, crop_id: str) -> Mask:
+        """Return where the labels in force are not to be believed, (Y, X) bool."""
+        folder = self._correction(crop_id)
+        if folder and (self.folder / folder / "uncertain" / f"{crop_id}.tif").exists():
+            return self._read(folder / "uncertain", crop_id).astype(np.bool_)
+        return np.zeros(self.labels(crop_id).shape, np.bool_)
+
+    def _correction(self, crop_id: str) -> Path | None:
+        """Return the folder of the correction that is in force for a crop."""
+        who = self._labelled_by[crop_id]
+        return Path("corrected") / who if who in CORRECTORS else None
+
+    @cached_property
+    def _labelled_by(self) -> dict[str, str]:
+        return dict(zip(self.manifest["id"], self.manifest["labelled_by"], strict=True))
+
+    def _read(self, part: str | Path, crop_id: str) -> NDArray[np.generic]:
         return open_image(self.folder / part / f"{crop_id}.tif").read()
 
 
@@ -154,25 +183,35 @@ class DatasetWriter:
         Returns
         -------
         dict
-            ``nucleus_px``, ``n_nuclei``, ``image_hash`` and ``labels_hash``.
+            ``image_hash`` and what `describe_labels` says.
         """
         name = f"{crop_id}.tif"
         write_image(self.folder / "images" / name, image, pixel_size_um=pixel_size_um)
         write_image(self.folder / "stain" / name, stain, pixel_size_um=pixel_size_um)
         write_labels(self.folder / "labels" / name, labels, pixel_size_um)
-        return {
-            "nucleus_px": int(np.count_nonzero(labels)),
-            "n_nuclei": len(np.unique(labels[labels > 0])),
-            "image_hash": _hash_pixels(image),
-            "labels_hash": _hash_pixels(labels),
-        }
+        return {"image_hash": _hash_pixels(image), **describe_labels(labels)}
 
     def finish(self, manifest: pd.DataFrame, **info: Any) -> None:
         """Write `manifest.csv` and `dataset.json`; ``info`` are the fields of `DatasetInfo`."""
-        text = manifest[list(COLUMNS)].to_csv(index=False)
-        write_text(self.folder / "manifest.csv", text)
+        text = write_manifest(self.folder, manifest)
         full = DatasetInfo(version=VERSION, manifest_hash=_hash_text(text), **info)
         write_text(self.folder / "dataset.json", full.model_dump_json(indent=2))
+
+
+def describe_labels(labels: Labels) -> dict[str, Any]:
+    """Return what the manifest says of a crop's labels: ``nucleus_px``, ``n_nuclei``, a hash."""
+    return {
+        "nucleus_px": int(np.count_nonzero(labels)),
+        "n_nuclei": len(np.unique(labels[labels > 0])),
+        "labels_hash": _hash_pixels(labels),
+    }
+
+
+def write_manifest(folder: Path, manifest: pd.DataFrame) -> str:
+    """Write `manifest.csv` of a dataset folder and return its text."""
+    text = str(manifest[list(COLUMNS)].to_csv(index=False))
+    write_text(folder / "manifest.csv", text)
+    return text
 
 
 @contextmanager

@@ -99,7 +99,8 @@ def fit(
 
 def fingerprint(recipe: Recipe, dataset: Dataset) -> str:
     """Return a hash that two trainings share if one may go on where the other stopped."""
-    crops = ",".join(dataset.manifest["id"])  # of one cell line, it may be a part of the folder
+    # The data set may be a part of its folder, or shared out otherwise than the folder says
+    crops = dataset.manifest[["id", "split"]].to_csv(index=False)
     text = recipe.model_dump_json(exclude={"predict", "evaluate"})
     text += dataset.info.manifest_hash + crops
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -60,6 +60,7 @@ def tune_thresholds(
         probability = infer_probability(
             model, recipe.model, sample.image, settings.tile_px, recipe.train.batch_size
         )
+        probability = probability * sample.known  # what may be there or not counts neither way
         for i, (threshold, distance) in enumerate(grid):
             found = label_nuclei(probability, threshold, distance * diameter_px, min_area_px)
             matching = match_objects(sample.labels, found, iou_threshold=_IOU)

@@ -14,14 +14,32 @@ from cellid.imaging.instances import separate_touching
 from cellid.models.run import preprocess
 from cellid.types import Frame, Labels, Mask
 
+Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""Image (B, Y, X, C), mask (B, Y, X, 1) and the weight of every pixel in the loss (B, Y, X)."""
+
 
 @dataclass(frozen=True)
 class Sample:
-    """One crop at the network's scale: what goes in, and what should come out."""
+    """One crop at the network's scale: what goes in, and what should come out.
+
+    Attributes
+    ----------
+    image : (Y, X) or (Y, X, C) float32
+    mask : (Y, X) bool
+        What the network should find.
+    labels : (Y, X) int32
+        What the nuclei found are scored against.
+    known : (Y, X) bool
+        Where ``mask`` is to be believed; elsewhere it has no weight in the loss.
+    weight : float
+        Of the crop in the loss.
+    """
 
     image: Frame
     mask: Mask
     labels: Labels
+    known: Mask
+    weight: float
 
 
 def prepare_samples(
@@ -29,7 +47,7 @@ def prepare_samples(
 ) -> list[Sample]:
     """Read, rescale and normalise the kept crops of a split.
 
-    They stay in memory, 9 bytes a pixel at the network's scale: 2.4 GB for a thousand crops
+    They stay in memory, 10 bytes a pixel at the network's scale: 2.6 GB for a thousand crops
     of 512×512.
 
     Parameters
@@ -44,11 +62,14 @@ def prepare_samples(
         Typical diameter at the network's scale.
     """
     samples = []
-    for crop_id in dataset.crops(split)["id"]:
-        image = dataset.image(crop_id)
-        labels = rescale_labels(dataset.labels(crop_id), scaled_shape(image.shape, scale))
+    for crop in dataset.crops(split).itertuples():
+        image = dataset.image(crop.id)
+        shape = scaled_shape(image.shape, scale)
+        labels = rescale_labels(dataset.labels(crop.id), shape)
         mask = separate_touching(labels) if recipe.train.split_touching else labels > 0
-        samples.append(Sample(preprocess(image, scale, nucleus_diameter_px), mask, labels))
+        known = rescale_labels(dataset.uncertain(crop.id), shape) == 0
+        small = preprocess(image, scale, nucleus_diameter_px)
+        samples.append(Sample(small, mask, labels, known, crop.weight))
     return samples
 
 
@@ -80,21 +101,24 @@ class TrainingWindows(keras.utils.PyDataset):
         """Number of batches an epoch; the last may be smaller."""
         return -(-len(self._visits) // self._recipe.train.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return batch ``index`` of this epoch: image and mask, (B, Y, X, C) and (B, Y, X, 1)."""
+    def __getitem__(self, index: int) -> Batch:
+        """Return batch ``index`` of this epoch."""
         settings, seed = self._recipe.train, self._recipe.seed
         order = np.random.default_rng([seed, self._epoch]).permutation(self._visits)
         first = index * settings.batch_size
-        pairs = []
+        windows = []
         for place, which in enumerate(order[first : first + settings.batch_size], start=first):
             sample = self._samples[which]
             rng = np.random.default_rng([seed, self._epoch, place])
-            pairs.append(
-                sample_window(
-                    sample.image, sample.mask, settings.window_px, self._recipe.augment, rng
-                )
+            image, masks = sample_window(
+                sample.image,
+                np.dstack([sample.mask, sample.known]),
+                settings.window_px,
+                self._recipe.augment,
+                rng,
             )
-        return _stack(pairs)
+            windows.append((image, masks[..., 0], sample.weight * masks[..., 1]))
+        return _stack(windows)
 
     def on_epoch_end(self) -> None:
         """Move on to the windows of the next epoch."""
@@ -115,7 +139,11 @@ class ValidationWindows(keras.utils.PyDataset):
         self._batch_size = recipe.train.batch_size
         size = recipe.train.window_px
         self._windows = [
-            (_pad(sample.image, size)[part], _pad(sample.mask, size)[part])
+            (
+                _pad(sample.image, size)[part],
+                _pad(sample.mask, size)[part],
+                sample.weight * _pad(sample.known, size)[part],
+            )
             for sample in samples
             for part in _cover(sample.mask.shape, size)
         ]
@@ -124,8 +152,8 @@ class ValidationWindows(keras.utils.PyDataset):
         """Number of batches."""
         return -(-len(self._windows) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return batch ``index``: image and mask, (B, Y, X, C) and (B, Y, X, 1)."""
+    def __getitem__(self, index: int) -> Batch:
+        """Return batch ``index``."""
         return _stack(self._windows[index * self._batch_size : (index + 1) * self._batch_size])
 
 
@@ -144,11 +172,8 @@ def _pad(image: NDArray[np.generic], size: int) -> NDArray[np.generic]:
     return np.pad(image, widths, mode="reflect")
 
 
-def _stack(
-    pairs: list[tuple[Frame, Mask]],
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    images = np.stack([image for image, _ in pairs])
+def _stack(windows: list[tuple[Frame, Mask, NDArray[np.floating]]]) -> Batch:
+    images, masks, weights = (np.stack(part) for part in zip(*windows, strict=True))
     if images.ndim == 3:
         images = images[..., None]
-    masks = np.stack([mask for _, mask in pairs])[..., None].astype(np.float32)
-    return images, masks
+    return images, masks[..., None].astype(np.float32), weights.astype(np.float32)

@@ -164,6 +164,8 @@ def _label_pair(
         "shift_y_px": np.nan if shift.dy_px is None else shift.dy_px,
         "shift_x_px": np.nan if shift.dx_px is None else shift.dx_px,
         "pixel_size_um": pixel_size_um,
+        "labelled_by": recipe.labels.method,
+        "weight": 1.0,
     }
     rows = []
     for (y0, x0, y1, x1), labels in crops:

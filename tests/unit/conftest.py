@@ -45,6 +45,7 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
                     **{"line": "HeLa" if i % 2 else "CHO", "well": "", "site": "", "reason": ""},
                     **{"y0": 0, "x0": 0, "y1": 64, "x1": 72, "split": split, "kept": True},
                     **dict.fromkeys(("time_h", "shift_y_px", "shift_x_px"), np.nan),
+                    **{"labelled_by": "auto", "weight": 1.0},
                 }
             )
         writer.finish(
@@ -52,7 +53,7 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
             cellid_version="0",
             pixel_size_um=1.0,
             nucleus_diameter_px=DIAMETER_PX,
-            recipe={},
+            recipe={"labels": {"method": "auto"}},
             sources=(),
             problems={},
         )

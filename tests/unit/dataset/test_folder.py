@@ -53,6 +53,8 @@ def row(crop_id: str, split: str, **more: Any) -> dict[str, Any]:
         "reason": "",
         "shift_y_px": 0.1,
         "shift_x_px": -1 / 3,
+        "labelled_by": "auto",
+        "weight": 1.0,
     }
     return known | more
 

@@ -61,6 +61,8 @@ def make_dataset(folder: Path, fields: dict[str, tuple[str, str]]) -> Dataset:
                         "reason": reason,
                         "shift_y_px": 0.0,
                         "shift_x_px": 0.0,
+                        "labelled_by": "auto",
+                        "weight": 1.0,
                         **corners,
                         **writer.add_crop(crop_id, image, stain, labels, None),
                     }

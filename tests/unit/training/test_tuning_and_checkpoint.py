@@ -33,7 +33,8 @@ def touching_disks() -> Sample:
     labels = np.where(left < 10, 1, np.where(right < 10, 2, 0)).astype(np.int32)
     probability = 0.65 / (1 + np.exp(20 * np.clip(np.minimum(left, right) - 10, -4, 4)))
     probability[60:80, 60:80] = 0.55  # of no nucleus
-    return Sample(probability.astype(np.float32), labels > 0, labels)
+    known = np.ones(labels.shape, np.bool_)
+    return Sample(probability.astype(np.float32), labels > 0, labels, known, 1.0)
 
 
 def predicting(recipe: Recipe, **values: float) -> Recipe:
@@ -54,9 +55,17 @@ def test_what_the_recipe_fixes_is_not_searched(tiny_recipe: Recipe) -> None:
     assert tuned.f1 < 1
 
 
+def test_what_is_found_where_nobody_knows_counts_neither_way(tiny_recipe: Recipe) -> None:
+    recipe = predicting(tiny_recipe, threshold=0.5, seed_distance=0.25)
+    sample = touching_disks()
+    assert tune_thresholds(pass_on, recipe, [sample], 20.0, 5.0).f1 < 1  # type: ignore[arg-type]
+    sample.known[60:80, 60:80] = False
+    assert tune_thresholds(pass_on, recipe, [sample], 20.0, 5.0).f1 == 1  # type: ignore[arg-type]
+
+
 def test_nothing_to_find_scores_nothing(tiny_recipe: Recipe) -> None:
     empty = np.zeros((40, 40), np.float32)
-    sample = Sample(empty, empty > 0, empty.astype(np.int32))
+    sample = Sample(empty, empty > 0, empty.astype(np.int32), empty == 0, 1.0)
     assert tune_thresholds(pass_on, tiny_recipe, [sample], 20.0, 5.0).f1 == 0  # type: ignore[arg-type]
 
 

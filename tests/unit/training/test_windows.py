@@ -13,7 +13,8 @@ RANDOM = np.random.default_rng(0)
 
 def sample(shape: tuple[int, int], value: float = 0) -> Sample:
     image = np.full(shape, value, np.float32) if value else RANDOM.random(shape).astype(np.float32)
-    return Sample(image, image > 0.5, (image > 0.5).astype(np.int32))
+    nuclei = image > 0.5
+    return Sample(image, nuclei, nuclei.astype(np.int32), np.ones(shape, np.bool_), 1.0)
 
 
 @pytest.fixture
@@ -44,9 +45,9 @@ def test_an_epoch_shows_each_crop_as_often_as_windows_cover_it(recipe: Recipe) -
     windows = TrainingWindows(samples, recipe, epoch=0)
     assert len(windows) == 3  # 4 + 1 + 6 windows, 4 a batch
     batches = [windows[i] for i in range(len(windows))]
-    assert [images.shape for images, _ in batches] == [(4, 32, 32, 1)] * 2 + [(3, 32, 32, 1)]
-    assert {masks.shape[1:] for _, masks in batches} == {(32, 32, 1)}
-    seen = np.concatenate([images for images, _ in batches]).mean(axis=(1, 2, 3)).round()
+    assert [images.shape for images, _, _ in batches] == [(4, 32, 32, 1)] * 2 + [(3, 32, 32, 1)]
+    assert {masks.shape[1:] for _, masks, _ in batches} == {(32, 32, 1)}
+    seen = np.concatenate([images for images, _, _ in batches]).mean(axis=(1, 2, 3)).round()
     assert np.bincount(seen.astype(int)).tolist() == [0, 4, 1, 6]
 
 
@@ -82,11 +83,30 @@ def test_validation_covers_every_pixel_and_never_changes(recipe: Recipe) -> None
 
 def test_channels_are_kept(recipe: Recipe) -> None:
     image = RANDOM.random((64, 64, 3)).astype(np.float32)
-    coloured = Sample(image, image[..., 0] > 0.5, (image[..., 0] > 0.5).astype(np.int32))
+    nuclei = image[..., 0] > 0.5
+    coloured = Sample(image, nuclei, nuclei.astype(np.int32), np.ones_like(nuclei), 1.0)
     for windows in (
         TrainingWindows([coloured], recipe, epoch=0),
         ValidationWindows([coloured], recipe),
     ):
-        images, masks = windows[0]
+        images, masks, weights = windows[0]
         assert images.shape == (4, 32, 32, 3)
         assert masks.shape == (4, 32, 32, 1)
+        assert weights.shape == (4, 32, 32)
+
+
+def test_what_is_not_known_has_no_weight_and_moves_with_the_image(recipe: Recipe) -> None:
+    image = np.zeros((64, 64), np.float32)
+    image[20:44, 12:40] = 1
+    known = image < 0.5
+    doubtful = Sample(image, image > 0.5, (image > 0.5).astype(np.int32), known, 3.0)
+    for windows in (
+        TrainingWindows([doubtful], recipe, epoch=0),
+        ValidationWindows([doubtful], recipe),
+    ):
+        images, masks, weights = windows[0]
+        inside = images[..., 0] > 0.99
+        assert inside.any()
+        assert not weights[inside].any()
+        assert (weights[images[..., 0] < 0.01] == 3).all()
+        np.testing.assert_array_equal(weights == 0, masks[..., 0] > 0)

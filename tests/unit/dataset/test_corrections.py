@@ -1,0 +1,52 @@
+"""Corrections beside the labels they stand in for."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cellid.dataset import Correction, Dataset, correct_labels, read_dataset, undo_corrections
+
+
+@pytest.fixture
+def dataset(tiny_dataset: Dataset, tmp_path: Path) -> Dataset:
+    return read_dataset(Path(shutil.copytree(tiny_dataset.folder, tmp_path / "dataset")))
+
+
+def correction(crop_id: str, n: int) -> Correction:
+    """Labels of ``n`` nuclei of a row each, and an uncertain column."""
+    labels = np.zeros((64, 72), np.int32)
+    labels[: 2 * n : 2] = np.arange(1, n + 1)[:, None]
+    uncertain = np.zeros((64, 72), np.bool_)
+    uncertain[:, 3] = True
+    return Correction(crop_id, labels, uncertain)
+
+
+def test_a_correction_comes_into_force_and_is_undone(dataset: Dataset) -> None:
+    before = dataset.manifest.copy()
+    new = correction("f1", 3)
+    corrected = correct_labels(dataset, [new], "model", weight=2.0)
+    np.testing.assert_array_equal(corrected.labels("f1"), new.labels)
+    np.testing.assert_array_equal(corrected.uncertain("f1"), new.uncertain)
+    np.testing.assert_array_equal(corrected.first_labels("f1"), dataset.labels("f1"))
+    row = corrected.manifest.set_index("id").loc["f1"]
+    assert (row["labelled_by"], row["weight"], row["n_nuclei"]) == ("model", 2.0, 3)
+    assert row["nucleus_px"] == 3 * 72
+    assert corrected.info.manifest_hash != dataset.info.manifest_hash  # it is another data set
+    np.testing.assert_array_equal(corrected.labels("f2"), dataset.labels("f2"))
+    assert not corrected.uncertain("f2").any()
+
+    undone = undo_corrections(corrected, "model")
+    assert undone.manifest.equals(before)
+    assert undone.info.manifest_hash == dataset.info.manifest_hash
+    np.testing.assert_array_equal(undone.labels("f1"), dataset.labels("f1"))
+
+
+def test_a_model_does_not_replace_what_a_person_has_drawn(dataset: Dataset) -> None:
+    by_hand = correct_labels(dataset, [correction("f1", 4)], "hand", weight=1.0)
+    later = correct_labels(by_hand, [correction("f1", 2), correction("f2", 2)], "model", 1.0)
+    assert later.labels("f1").max() == 4
+    assert later.labels("f2").max() == 2
+    overruled = correct_labels(later, [correction("f2", 5)], "hand", weight=1.0)
+    assert overruled.labels("f2").max() == 5
