@@ -1,0 +1,110 @@
+"""Commands that train, use and judge models."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellid.cli.app import (
+    Out,
+    Overrides,
+    Overwrite,
+    Preset,
+    RecipeFile,
+    RunFolder,
+    app,
+    start_keras,
+)
+from cellid.config import InputSettings, OutputSettings
+from cellid.recipes import load_recipe
+
+
+@app.command()
+def train(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder made by `label`.")],
+    out: Out,
+    preset: Preset = None,
+    recipe: RecipeFile = None,
+    set_: Overrides = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a network on a data set. Interrupted, it goes on when called again."""
+    start_keras()
+    from cellid.dataset import read_dataset
+    from cellid.workflows.training import train as workflow
+
+    settings = load_recipe(preset, recipe, set_ or ())
+    run = workflow(read_dataset(dataset), out, settings, overwrite)
+    typer.echo(f"run: {run.folder}; next: cellid evaluate {run.folder} {dataset}")
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGES...", help="Images, stacks or folders of them.")
+    ],
+    out: Out,
+    axes: Annotated[
+        str | None, typer.Option(help="Axes of the files, such as TYX, if they do not say.")
+    ] = None,
+    channel: Annotated[
+        int | None, typer.Option(help="Channel of the phase image, from 0, if there are several.")
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(help="µm a pixel, if the files do not say.")
+    ] = None,
+    probability: Annotated[
+        bool, typer.Option("--probability", help="Also write the probability of a nucleus.")
+    ] = False,
+    no_overlays: Annotated[
+        bool, typer.Option("--no-overlays", help="Do not draw the outlines on the images.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Find the nuclei in label-free images: label images, outlines, tables."""
+    start_keras()
+    from cellid.models.run import load_run
+    from cellid.workflows.prediction import predict as workflow
+
+    problems = workflow(
+        load_run(run),
+        images,
+        out,
+        InputSettings(axes=axes, phase_channel=channel, pixel_size_um=pixel_size),
+        OutputSettings(overlays=not no_overlays, probability=probability),
+        overwrite,
+    )
+    typer.echo(f"counts: {out / 'counts.csv'}; nuclei: {out / 'objects.csv'}; labels: {out}/labels")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of one or more trainings.")
+    ],
+    dataset: Annotated[Path, typer.Option(help="Data set to score them on, made by `label`.")],
+    split: Annotated[str, typer.Option(help="Which part: train, validation or test.")] = "test",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for report.html; if not given, the first RUN.")
+    ] = None,
+) -> None:
+    """Score trainings on the test fields of a data set and write the report."""
+    start_keras()
+    from cellid.dataset import read_dataset
+    from cellid.models.run import load_run
+    from cellid.workflows.evaluation import evaluate as workflow
+
+    report = workflow([load_run(run) for run in runs], read_dataset(dataset), out, split)
+    typer.echo(f"report: {report}")
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Write the report of an evaluated training again, from its files."""
+    start_keras()
+    from cellid.workflows.evaluation import rewrite_report
+
+    typer.echo(f"report: {rewrite_report(run)}")
