@@ -1,21 +1,18 @@
 """`report.html`: one page that needs nothing else, and `report.json` for programs."""
 
 from collections.abc import Sequence
-from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import pandas as pd
 
 from cellid.dataset import Dataset, read_dataset
 from cellid.errors import CellidError
-from cellid.imaging.overlay import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, Colour
+from cellid.imaging.overlay import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
 from cellid.io.writers import replacing, write_json, write_text
-from cellid.recipes import write_recipe
 from cellid.report.figures import DARK, LIGHT, best_epoch, draw_curves, encode_figure
-from cellid.report.markup import data_uri, join_words, make_list
+from cellid.report.markup import join_words, make_list, show_figure
+from cellid.report.page import make_page, show_recipe
 from cellid.report.scoring import Evaluation, score_evaluation
 from cellid.report.sections import (
     write_contact_sheet,
@@ -29,6 +26,15 @@ from cellid.report.tables import Group, Row, group_rows, is_mixed, name_line
 from cellid.runs import RunConfig, read_config
 
 _NOTHING = "<p>Nothing was evaluated.</p>"
+_IMAGE_KEY = f"""
+<p class=note>The worst and the best. Click a picture to see it large; the arrow keys lead from
+one to the next.</p>
+<p class="note keys"><span>In the middle picture:</span>
+<span><i class=key style="background:rgb{TRUE_POSITIVE}"></i>labelled and found</span>
+<span><i class=key style="background:rgb{FALSE_POSITIVE}"></i>found without a label</span>
+<span><i class=key style="background:rgb{FALSE_NEGATIVE}"></i>labelled and missed</span>
+<span><i class=key style="background:#000;outline:1px solid var(--soft)"></i>background in
+both</span></p>"""
 
 
 def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Path:
@@ -64,30 +70,26 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
         temporary.write_bytes(curves)
     groups = group_rows(scored)
     write_json(out / "report.json", _collect(run_folder, config, history, dataset, groups))
-    page = Template(files("cellid.report").joinpath("page.html").read_text(encoding="utf-8"))
-    text = page.substitute(
-        title=escape(run_folder.resolve().name),
-        subtitle=escape(_describe_run(config)),
-        true_positive=_css(TRUE_POSITIVE),
-        false_positive=_css(FALSE_POSITIVE),
-        false_negative=_css(FALSE_NEGATIVE),
-        summary=_write_summary(config, dataset, history, own),
-        scores=write_score_tables(groups, config.recipe.evaluate) if groups else _NOTHING,
-        image_tables="".join(map(write_image_table, own)),
-        images="".join(map(write_images, own)) or _NOTHING,
-        curves=_write_curves(curves, dark_curves, best_epoch(history)),
-        data=write_data(dataset),
-        labels=write_contact_sheet(dataset),
-        recipe=escape(write_recipe(config.recipe)),
-        provenance=make_list(_trace(run_folder, config, dataset, scored)),
-    )
+    scores = write_score_tables(groups, config.recipe.evaluate) if groups else _NOTHING
+    images = "".join(map(write_images, own))
+    sections = {
+        "Summary": _write_summary(config, dataset, history, own),
+        "Scores": scores + "".join(map(write_image_table, own)),
+        "Images": _IMAGE_KEY + images if images else _NOTHING,
+        "Training": show_figure(
+            curves,
+            dark_curves,
+            f"Loss and overlap by epoch; epoch {best_epoch(history)['epoch']:.0f} has the lowest "
+            "validation loss",
+        ),
+        "Data": write_data(dataset),
+        "Labels": write_contact_sheet(dataset),
+        "Recipe": show_recipe(config.recipe),
+        "Provenance": make_list(_trace(run_folder, config, dataset, scored)),
+    }
     report = out / "report.html"
-    write_text(report, text)
+    write_text(report, make_page(run_folder.resolve().name, _describe_run(config), sections))
     return report
-
-
-def _css(colour: Colour) -> str:
-    return f"rgb{colour}"
 
 
 def _read_history(run_folder: Path) -> pd.DataFrame:
@@ -128,17 +130,6 @@ def _write_summary(
     return (
         f"{''.join(tiles)}<div class=sides><div>{''.join(parts)}</div>"
         f"<div>{''.join(dict.fromkeys(warnings))}</div></div>"
-    )
-
-
-def _write_curves(light: bytes, dark: bytes, best: pd.Series) -> str:
-    sources = [data_uri("png", data) for data in (dark, light)]
-    text = f"Loss and overlap by epoch; epoch {best['epoch']:.0f} has the lowest validation loss"
-    return (
-        f"<button type=button class=zoom><picture>"
-        f'<source srcset="{sources[0]}" '
-        f'media="(prefers-color-scheme: dark)">'
-        f'<img src="{sources[1]}" alt="{text}"></picture></button>'
     )
 
 

@@ -129,6 +129,23 @@ def make_picture(source: str, description: str, caption: str) -> str:
     )
 
 
+def show_figure(light: bytes, dark: bytes, description: str) -> str:
+    """Return a figure that opens large on a click, in the reader's own choice of light or dark.
+
+    Parameters
+    ----------
+    light, dark : bytes
+        PNG on white and on dark paper.
+    description : str
+        Plain text for those who cannot see it; the title when opened.
+    """
+    return (
+        f"<button type=button class=zoom><picture>"
+        f'<source srcset="{data_uri("png", dark)}" media="(prefers-color-scheme: dark)">'
+        f'<img src="{data_uri("png", light)}" alt="{escape(description)}"></picture></button>'
+    )
+
+
 def count(n: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun, such as "1 field" or "12 fields"."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
