@@ -91,13 +91,25 @@ class LabelSettings(Settings):
 
 
 class SelectSettings(Settings):
-    """Which crops are dropped (section 5.2.4)."""
+    """Which crops are dropped; the first two rules are the thesis's (section 5.2.4)."""
 
     drop_lowest: float = Field(
         0.25, ge=0, lt=1, description="share of crops dropped, those with fewest nucleus pixels"
     )
     max_nucleus_share: float = Field(
         0.5, gt=0, le=1, description="a crop with a larger share of nucleus pixels is dropped"
+    )
+    min_focus: float | None = Field(
+        None, ge=0, le=1, description="a crop with blurrier nuclei is dropped (0 spot, 1 sharp)"
+    )
+    min_contrast_to_noise: float | None = Field(
+        None, ge=0, description="a crop with fainter nuclei, in noise, is dropped"
+    )
+    max_saturated_share: float | None = Field(
+        None, ge=0, le=1, description="a crop with more of its nucleus pixels saturated is dropped"
+    )
+    max_doubt: float | None = Field(
+        None, ge=0, le=1, description="a crop with more doubtful labels is dropped"
     )
 
 
@@ -121,6 +133,21 @@ class SplitSettings(Settings):
         if self.validation + self.test >= 1:
             raise ValueError("validation + test must be below 1, to leave fields to train on")
         return self
+
+
+class CorrectSettings(Settings):
+    """Labels corrected by models that have not seen them (not in the thesis)."""
+
+    mode: Literal["off", "suggest", "apply"] = Field(
+        "off",
+        description="suggest: write down which labels look wrong; apply: train on the corrected",
+    )
+    folds: int = Field(
+        3, ge=2, description="models trained, each judging the labels of fields it has not seen"
+    )
+    epochs: float = Field(
+        0.5, gt=0, le=1, description="length of their training, as a share of train.epochs"
+    )
 
 
 class UNetSettings(Settings):
@@ -227,6 +254,14 @@ class EvaluateSettings(Settings):
     confidence: float = Field(0.95, gt=0, lt=1, description="coverage of an interval")
 
 
+class LearningCurveSettings(Settings):
+    """How it is found out whether more images would help."""
+
+    repeats: int = Field(
+        3, ge=1, description="trainings on each number of fields, every one on other fields"
+    )
+
+
 class SimulateSettings(Settings):
     """Simulated pairs: the specimen, the microscope and the plate; one unit a name.
 
@@ -318,6 +353,7 @@ class Recipe(Settings):
     labels: LabelSettings = LabelSettings()
     select: SelectSettings = SelectSettings()
     split: SplitSettings = SplitSettings()
+    correct: CorrectSettings = CorrectSettings()
     model: UNetSettings = UNetSettings()
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings()

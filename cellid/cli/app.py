@@ -53,7 +53,18 @@ Overrides = Annotated[
         "`cellid settings` lists all.",
     ),
 ]
+Correct = Annotated[
+    str | None,
+    typer.Option(
+        metavar="off|suggest|apply",
+        help="Have models that have not seen them judge the labels, and write down which look "
+        "wrong (suggest) or train on the corrected ones (apply): correct.mode.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+DatasetFolder = Annotated[
+    Path, typer.Argument(metavar="DATASET", help="Folder of a data set, made by `label`.")
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
 
 
@@ -63,6 +74,11 @@ def start_keras() -> None:
 
     typer.echo("starting Keras …")
     startup.start_keras()
+
+
+def correction_override(mode: str | None) -> list[str]:
+    """Return ``--correct`` as the setting that it stands for."""
+    return [] if mode is None else [f"correct.mode={mode}"]
 
 
 def read_sources(phase: Path | None, stain: Path | None, lines: list[str] | None) -> list["Source"]:

@@ -1,8 +1,11 @@
 """Commands that make data sets."""
 
+from typing import Annotated
+
 import typer
 
 from cellid.cli.app import (
+    DatasetFolder,
     Lines,
     Out,
     Overrides,
@@ -12,9 +15,12 @@ from cellid.cli.app import (
     RecipeFile,
     Stain,
     app,
+    correction_override,
     read_sources,
+    start_keras,
 )
 from cellid.config import SimulateSettings
+from cellid.dataset.corrections import Corrector
 from cellid.recipes import load_recipe, override_settings
 
 
@@ -45,3 +51,40 @@ def simulate(out: Out, set_: Overrides = None) -> None:
 
     chosen = override_settings(SimulateSettings, set_ or ())
     typer.echo(f"simulated pairs: {write_simulation(chosen, out)}")
+
+
+@app.command()
+def correct(
+    dataset: DatasetFolder,
+    out: Out,
+    preset: Preset = None,
+    recipe: RecipeFile = None,
+    set_: Overrides = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Put the corrections in force, not only suggest them.")
+    ] = False,
+) -> None:
+    """Find labels that look wrong to models that have not seen them, and correct them.
+
+    Nothing is lost: `undo-corrections` puts the first labels back.
+    """
+    start_keras()
+    from cellid.dataset import read_dataset
+    from cellid.workflows.correction import correct as workflow
+
+    mode = correction_override("apply" if apply else "suggest")
+    settings = load_recipe(preset, recipe, [*(set_ or ()), *mode])
+    workflow(read_dataset(dataset), out, settings)
+    typer.echo(f"proposals, with pictures: {out / 'proposals.html'}")
+
+
+@app.command("undo-corrections")
+def undo_corrections(
+    dataset: DatasetFolder,
+    by: Annotated[Corrector, typer.Option(help="Whose corrections are undone.")] = "model",
+) -> None:
+    """Put the first labels of a data set back in force."""
+    from cellid.dataset import read_dataset
+    from cellid.dataset import undo_corrections as undo
+
+    undo(read_dataset(dataset), by)

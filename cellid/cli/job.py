@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cellid.cli.app import (
+    Correct,
     Lines,
     Out,
     Overrides,
@@ -14,6 +15,7 @@ from cellid.cli.app import (
     RecipeFile,
     Stain,
     app,
+    correction_override,
     read_sources,
     start_keras,
 )
@@ -32,6 +34,7 @@ def label_and_train(
     pure: Annotated[
         bool, typer.Option("--pure", help="Also train a classifier on each cell line alone.")
     ] = False,
+    correct: Correct = None,
     overwrite: Overwrite = False,
 ) -> None:
     """The whole job: label, select, split, train, evaluate, report.
@@ -41,5 +44,5 @@ def label_and_train(
     start_keras()
     from cellid.workflows.main_job import label_and_train as workflow
 
-    settings = load_recipe(preset, recipe, set_ or ())
+    settings = load_recipe(preset, recipe, [*(set_ or ()), *correction_override(correct)])
     workflow(read_sources(phase, stain, line), out, settings, pure, overwrite)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cellid.cli.app import (
+    DatasetFolder,
     Out,
     Overrides,
     Overwrite,
@@ -21,7 +22,7 @@ from cellid.recipes import load_recipe
 
 @app.command()
 def train(
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Folder made by `label`.")],
+    dataset: DatasetFolder,
     out: Out,
     preset: Preset = None,
     recipe: RecipeFile = None,

@@ -2,9 +2,10 @@
 
 from cellid.dataset.corrections import (
     Correction,
-    correct_labels,
     correction_folder,
+    enforce_corrections,
     undo_corrections,
+    write_correction,
 )
 from cellid.dataset.folder import (
     COLUMNS,
@@ -15,7 +16,7 @@ from cellid.dataset.folder import (
     read_dataset,
     writing_dataset,
 )
-from cellid.dataset.splits import assign_splits, mark_duplicates
+from cellid.dataset.splits import assign_folds, assign_splits, mark_duplicates
 
 __all__ = [
     "COLUMNS",
@@ -24,11 +25,13 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "DatasetWriter",
+    "assign_folds",
     "assign_splits",
-    "correct_labels",
     "correction_folder",
+    "enforce_corrections",
     "mark_duplicates",
     "read_dataset",
     "undo_corrections",
+    "write_correction",
     "writing_dataset",
 ]

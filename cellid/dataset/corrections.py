@@ -6,11 +6,12 @@ what a person has drawn.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from cellid.dataset.folder import (
     CORRECTORS,
@@ -42,41 +43,44 @@ class Correction:
     uncertain: Mask
 
 
-def correct_labels(
-    dataset: Dataset, corrections: Iterable[Correction], by: Corrector, weight: float
+def write_correction(dataset: Dataset, correction: Correction, by: Corrector) -> None:
+    """Write a correction beside the labels of its crop; it is not in force yet.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    correction : Correction
+    by : {"model", "hand"}
+    """
+    folder, name = correction_folder(dataset, by), f"{correction.crop_id}.tif"
+    write_labels(folder / "labels" / name, correction.labels)
+    write_labels(folder / "uncertain" / name, correction.uncertain.astype(np.int32))
+
+
+def enforce_corrections(
+    dataset: Dataset, crop_ids: Iterable[str], by: Corrector, weight: float
 ) -> Dataset:
-    """Put corrections in force and return the data set as it is then.
+    """Put written corrections in force and return the data set as it is then.
 
     Crops that somebody whose word counts for more has corrected stay as they are.
 
     Parameters
     ----------
     dataset : Dataset
-    corrections : iterable of Correction
+    crop_ids : iterable of str
     by : {"model", "hand"}
     weight : float
         Of these crops in the training loss; others have 1.
     """
-    manifest = dataset.manifest.set_index("id", drop=False)
     stronger = CORRECTORS[CORRECTORS.index(by) + 1 :]
-    folder = dataset.folder / "corrected" / by
-    for correction in corrections:
-        crop_id = correction.crop_id
-        if manifest.at[crop_id, "labelled_by"] in stronger:
-            continue
-        name = f"{crop_id}.tif"
-        write_labels(folder / "labels" / name, correction.labels)
-        write_labels(folder / "uncertain" / name, correction.uncertain.astype(np.int32))
-        facts = describe_labels(correction.labels)
-        for column, value in {**facts, "labelled_by": by, "weight": weight}.items():
-            manifest.at[crop_id, column] = value
-    # The manifest comes last: a crash before it leaves the labels in force as they were
-    write_manifest(dataset.folder, manifest)
-    return read_dataset(dataset.folder)
+    manifest = dataset.manifest.copy()
+    wanted = manifest["id"].isin(list(crop_ids)) & ~manifest["labelled_by"].isin(stronger)
+    manifest.loc[wanted, ["labelled_by", "weight"]] = [by, weight]
+    return _rewrite(dataset, manifest, wanted)
 
 
 def undo_corrections(dataset: Dataset, by: Corrector) -> Dataset:
-    """Put the first labels back in force wherever ``by`` corrected them.
+    """Put the first labels back in force wherever those of ``by`` are.
 
     Parameters
     ----------
@@ -84,10 +88,17 @@ def undo_corrections(dataset: Dataset, by: Corrector) -> Dataset:
     by : {"model", "hand"}
     """
     manifest = dataset.manifest.copy()
-    for row in manifest.index[manifest["labelled_by"] == by]:
-        facts = describe_labels(dataset.first_labels(manifest.at[row, "id"]))
-        facts |= {"labelled_by": dataset.info.recipe["labels"]["method"], "weight": 1.0}
-        for column, value in facts.items():
+    wanted = manifest["labelled_by"] == by
+    method = dataset.info.recipe["labels"]["method"]
+    manifest.loc[wanted, ["labelled_by", "weight"]] = [method, 1.0]
+    return _rewrite(dataset, manifest, wanted)
+
+
+def _rewrite(dataset: Dataset, manifest: pd.DataFrame, changed: pd.Series) -> Dataset:
+    """Write a manifest whose labels in force have changed; read the data set anew."""
+    new = replace(dataset, manifest=manifest)
+    for row in manifest.index[changed]:
+        for column, value in describe_labels(new.labels(manifest.at[row, "id"])).items():
             manifest.at[row, column] = value
     write_manifest(dataset.folder, manifest)
     return read_dataset(dataset.folder)

@@ -77,6 +77,28 @@ def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) ->
     return manifest["group"].map(split)
 
 
+def assign_folds(manifest: pd.DataFrame, n: int, seed: int) -> pd.Series:
+    """Return a fold from 0 for every crop: whole groups, every cell line dealt out evenly.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+        With the columns ``group`` and ``line``.
+    n : int
+        Number of folds.
+    seed : int
+        Of the shuffle.
+
+    Returns
+    -------
+    Series of int, indexed as the manifest
+    """
+    groups = manifest.drop_duplicates("group").sample(frac=1, random_state=seed)
+    groups = groups.sort_values("line", kind="stable")["group"]
+    fold = pd.Series(np.arange(len(groups)) % n, index=groups.to_numpy())
+    return manifest["group"].map(fold)
+
+
 def _quota(n: int, share: float, least_of: int) -> int:
     """Return how many of n groups a share is: rounded, but one of ``least_of`` or more."""
     return max(round(share * n), int(share > 0 and n >= least_of))

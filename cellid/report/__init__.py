@@ -1,6 +1,7 @@
 """The report of a run: scores, figures and one HTML page that holds them all."""
 
 from cellid.report.html import write_report
+from cellid.report.proposals import write_correction_report
 from cellid.report.scoring import Evaluation, score_evaluation
 
-__all__ = ["Evaluation", "score_evaluation", "write_report"]
+__all__ = ["Evaluation", "score_evaluation", "write_correction_report", "write_report"]

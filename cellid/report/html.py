@@ -13,6 +13,7 @@ from cellid.io.writers import replacing, write_json, write_text
 from cellid.report.figures import DARK, LIGHT, best_epoch, draw_curves, encode_figure
 from cellid.report.markup import join_words, make_list, show_figure
 from cellid.report.page import make_page, show_recipe
+from cellid.report.proposals import write_proposals
 from cellid.report.scoring import Evaluation, score_evaluation
 from cellid.report.sections import (
     write_contact_sheet,
@@ -84,6 +85,7 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
         ),
         "Data": write_data(dataset),
         "Labels": write_contact_sheet(dataset),
+        "Corrections": write_proposals(dataset),
         "Recipe": show_recipe(config.recipe),
         "Provenance": make_list(_trace(run_folder, config, dataset, scored)),
     }

@@ -6,10 +6,10 @@ from pathlib import Path
 from cellid.config import Recipe
 from cellid.dataset import Dataset, read_dataset
 from cellid.errors import CellidError
-from cellid.models.run import Run, load_run
+from cellid.workflows.correction import correct
 from cellid.workflows.evaluation import evaluate
 from cellid.workflows.labelling import Source, describe_sources, label
-from cellid.workflows.training import train
+from cellid.workflows.training import train_once
 
 
 def label_and_train(
@@ -59,13 +59,15 @@ def label_and_train(
         )
     dataset = _dataset(sources, out / "dataset", recipe, overwrite, say)
     dataset.check_trainable()
+    if recipe.correct.mode != "off":
+        dataset = correct(dataset, out / "correction", recipe, say)
     parts = {out: dataset}
     if pure:
         parts |= _pure_parts(dataset, out / "pure", say)
     runs = []
     for folder, part in parts.items():
         say(f"train {folder}")
-        runs.append(_run(part, folder, recipe, overwrite, say))
+        runs.append(train_once(part, folder, recipe, overwrite, say))
     split = "test"
     if dataset.crops(split).empty:
         split = "validation"
@@ -102,7 +104,7 @@ def _dataset(
     if overwrite or not folder.exists():
         return label(sources, folder, recipe, overwrite, say)
     dataset = read_dataset(folder)
-    decisive = ("seed", "input", "crops", "labels", "select", "split")
+    decisive = ("seed", "input", "crops", "labels", "select", "split", "correct")
     now = recipe.model_dump(mode="json")
     changed = [name for name in decisive if dataset.info.recipe[name] != now[name]]
     if describe_sources(sources) != dataset.info.sources:
@@ -116,12 +118,3 @@ def _dataset(
         )
     say(f"data set: {folder}, made before")
     return dataset
-
-
-def _run(
-    dataset: Dataset, folder: Path, recipe: Recipe, overwrite: bool, say: Callable[[str], None]
-) -> Run:
-    if (folder / "config.json").exists() and not overwrite:
-        say("trained before")
-        return load_run(folder)
-    return train(dataset, folder, recipe, overwrite, say)

@@ -7,7 +7,7 @@ from pathlib import Path
 from cellid.config import Recipe
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
-from cellid.models.run import Run
+from cellid.models.run import Run, load_run
 from cellid.training import train_model
 
 
@@ -52,3 +52,33 @@ def train(
             remedy="name another folder, or give --overwrite to train anew",
         )
     return train_model(dataset, recipe, out, say)
+
+
+def train_once(
+    dataset: Dataset,
+    out: Path,
+    recipe: Recipe,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Run:
+    """Train as `train` does, unless ``out`` holds a finished training already: load that.
+
+    For workflows of several trainings, which go on where they were interrupted.
+
+    Raises
+    ------
+    CellidError
+        As `train`; and if the finished training is of another data set.
+    """
+    if overwrite or not (out / "config.json").exists():
+        return train(dataset, out, recipe, overwrite, say)
+    run = load_run(out)
+    if run.config.provenance["dataset_hash"] != dataset.info.manifest_hash:
+        raise CellidError(
+            out,
+            expected=f"a training on {dataset.folder} as it is now",
+            got="one on other crops, splits or labels",
+            remedy="name another folder, or remove this one",
+        )
+    say(f"{out}: trained before")
+    return run

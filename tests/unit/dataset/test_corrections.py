@@ -6,7 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cellid.dataset import Correction, Dataset, correct_labels, read_dataset, undo_corrections
+from cellid.dataset import (
+    Correction,
+    Dataset,
+    enforce_corrections,
+    read_dataset,
+    undo_corrections,
+    write_correction,
+)
+from cellid.dataset.corrections import Corrector
 
 
 @pytest.fixture
@@ -23,10 +31,20 @@ def correction(crop_id: str, n: int) -> Correction:
     return Correction(crop_id, labels, uncertain)
 
 
+def put_in_force(
+    dataset: Dataset, corrections: list[Correction], by: Corrector, weight: float = 1.0
+) -> Dataset:
+    for one in corrections:
+        write_correction(dataset, one, by)
+    return enforce_corrections(dataset, [one.crop_id for one in corrections], by, weight)
+
+
 def test_a_correction_comes_into_force_and_is_undone(dataset: Dataset) -> None:
     before = dataset.manifest.copy()
     new = correction("f1", 3)
-    corrected = correct_labels(dataset, [new], "model", weight=2.0)
+    write_correction(dataset, new, "model")
+    np.testing.assert_array_equal(dataset.labels("f1"), dataset.first_labels("f1"))  # not yet
+    corrected = put_in_force(dataset, [new], "model", weight=2.0)
     np.testing.assert_array_equal(corrected.labels("f1"), new.labels)
     np.testing.assert_array_equal(corrected.uncertain("f1"), new.uncertain)
     np.testing.assert_array_equal(corrected.first_labels("f1"), dataset.labels("f1"))
@@ -44,9 +62,9 @@ def test_a_correction_comes_into_force_and_is_undone(dataset: Dataset) -> None:
 
 
 def test_a_model_does_not_replace_what_a_person_has_drawn(dataset: Dataset) -> None:
-    by_hand = correct_labels(dataset, [correction("f1", 4)], "hand", weight=1.0)
-    later = correct_labels(by_hand, [correction("f1", 2), correction("f2", 2)], "model", 1.0)
+    by_hand = put_in_force(dataset, [correction("f1", 4)], "hand")
+    later = put_in_force(by_hand, [correction("f1", 2), correction("f2", 2)], "model")
     assert later.labels("f1").max() == 4
     assert later.labels("f2").max() == 2
-    overruled = correct_labels(later, [correction("f2", 5)], "hand", weight=1.0)
+    overruled = put_in_force(later, [correction("f2", 5)], "hand")
     assert overruled.labels("f2").max() == 5

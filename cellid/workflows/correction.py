@@ -1,0 +1,158 @@
+"""Labels of a data set, judged by models that have not seen them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from cellid.config import Recipe
+from cellid.dataset import (
+    Correction,
+    Dataset,
+    assign_folds,
+    assign_splits,
+    correction_folder,
+    enforce_corrections,
+    undo_corrections,
+    write_correction,
+)
+from cellid.errors import CellidError
+from cellid.io.images import open_image
+from cellid.io.tiff_writers import write_labels
+from cellid.io.writers import write_table
+from cellid.labeling.correction import ADD, DROP, UNCERTAIN, apply_proposals, compare, propose
+from cellid.models.run import Run
+from cellid.prediction import find_nuclei
+from cellid.report import write_correction_report
+from cellid.workflows.training import train_once
+
+PROPOSALS = "proposals.csv"
+PAGE = "proposals.html"
+
+
+def correct(
+    dataset: Dataset,
+    out: Path,
+    recipe: Recipe,
+    say: Callable[[str], None] = print,
+) -> Dataset:
+    """Find labels that look wrong by cross-fitting, and correct them if asked to.
+
+    The fields of training and validation are dealt into folds; the labels of each are
+    compared with what a model trained on the others finds in the phase images
+    (`cellid.labeling.correction`). Test fields keep their labels: a score against labels
+    that the model has had a say in would flatter it. So do crops corrected by hand.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gets `corrected/model`: the corrected labels, where nobody knows, and
+        `proposals.csv`, a row an object.
+    out : Path
+        Folder for the models of the folds and `proposals.html`. Called again after an
+        interruption, it goes on.
+    recipe : Recipe
+        With ``correct.mode`` "apply" the corrections are put in force.
+    say : callable
+        Told what was understood.
+
+    Returns
+    -------
+    Dataset
+        As it is then.
+
+    Raises
+    ------
+    CellidError
+        If there are too few fields.
+    """
+    dataset = undo_corrections(dataset, "model")
+    table = correction_folder(dataset, "model") / PROPOSALS
+    usable = dataset.manifest[dataset.manifest["kept"] & (dataset.manifest["split"] != "test")]
+    n_folds = min(recipe.correct.folds, usable["group"].nunique())
+    if n_folds < 2:
+        raise CellidError(
+            dataset.folder,
+            expected="fields of training and validation enough for two folds",
+            got=f"{usable['group'].nunique()}",
+            remedy="give more fields, or correct.mode=off",
+        )
+    folds = assign_folds(usable, n_folds, recipe.seed)
+    proposals = []
+    for fold in range(n_folds):
+        say(f"correct labels: fold {fold + 1} of {n_folds}")
+        parts = _share_out(usable, folds == fold, recipe)
+        proposals.append(
+            _judge_fold(replace(dataset, manifest=parts), out / f"fold-{fold + 1}", recipe, say)
+        )
+    everything = pd.concat(proposals, ignore_index=True)
+    write_table(table, everything)
+    say(_summarise(everything))
+    if recipe.correct.mode == "apply":
+        dataset = enforce_corrections(dataset, everything["crop"].unique(), "model", weight=1.0)
+    write_correction_report(dataset, out / PAGE)
+    return dataset
+
+
+def _share_out(manifest: pd.DataFrame, held_out: pd.Series, recipe: Recipe) -> pd.DataFrame:
+    """Return the manifest with one fold to judge ("test") and the rest to train on."""
+    split = recipe.split.model_copy(update={"test": 0.0, "test_ids": (), "validation_ids": ()})
+    manifest = manifest.assign(split="test")
+    manifest.loc[~held_out, "split"] = assign_splits(manifest[~held_out], split, recipe.seed)
+    return manifest
+
+
+def _judge_fold(
+    dataset: Dataset, out: Path, recipe: Recipe, say: Callable[[str], None]
+) -> pd.DataFrame:
+    """Return a row an object of the fold's test crops; write what follows from them."""
+    shorter = {"epochs": max(1, round(recipe.correct.epochs * recipe.train.epochs))}
+    fold_recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update=shorter)})
+    run = train_once(dataset, out, fold_recipe, say=say)
+    if (out / PROPOSALS).exists():
+        return pd.read_csv(out / PROPOSALS, dtype={"crop": str}, keep_default_na=False)
+    objects = _compare_crops(dataset, run)
+    for crop_id in _judged(dataset):
+        found = open_image(_found(dataset, crop_id)).read().astype(np.int32)
+        rows = objects[objects["crop"] == crop_id]
+        corrected, uncertain = apply_proposals(dataset.labels(crop_id), found, rows)
+        write_correction(dataset, Correction(crop_id, corrected, uncertain), "model")
+    write_table(out / PROPOSALS, objects)
+    return objects
+
+
+def _judged(dataset: Dataset) -> pd.Series:
+    """Return the crops of the fold; what a person has drawn is not for a model to judge."""
+    crops = dataset.crops("test")
+    return crops.loc[crops["labelled_by"] != "hand", "id"]
+
+
+def _compare_crops(dataset: Dataset, run: Run) -> pd.DataFrame:
+    crops, comparisons = _judged(dataset), []
+    for crop_id in tqdm(crops, desc="judge labels", unit="crop"):
+        nuclei = find_nuclei(run, dataset.image(crop_id), dataset.info.pixel_size_um)
+        write_labels(_found(dataset, crop_id), nuclei.labels)
+        comparisons.append(compare(dataset.labels(crop_id), nuclei.labels, nuclei.probability))
+    verdicts = propose(comparisons)
+    objects = pd.concat(
+        [one.objects.assign(crop=crop_id) for crop_id, one in zip(crops, comparisons, strict=True)],
+        ignore_index=True,
+    )
+    columns = ["crop", *(name for name in objects if name != "crop"), "proposal"]
+    return objects.assign(proposal=verdicts)[columns]
+
+
+def _found(dataset: Dataset, crop_id: str) -> Path:
+    return correction_folder(dataset, "model") / "found" / f"{crop_id}.tif"
+
+
+def _summarise(objects: pd.DataFrame) -> str:
+    n = objects["proposal"].value_counts().reindex([ADD, DROP, UNCERTAIN], fill_value=0)
+    labelled = int((objects["source"] == "stain").sum())
+    return (
+        f"of {labelled} labelled nuclei {n[DROP]} look wrong; {n[ADD]} nuclei without a label "
+        f"were found; uncertain: {n[UNCERTAIN]}"
+    )

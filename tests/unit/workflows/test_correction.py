@@ -1,0 +1,129 @@
+"""Cross-fitted correction of a data set, with an oracle in the place of the models."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellid.config import Recipe
+from cellid.dataset import (
+    Correction,
+    Dataset,
+    enforce_corrections,
+    read_dataset,
+    undo_corrections,
+    write_correction,
+)
+from cellid.errors import CellidError
+from cellid.io.tiff_writers import write_labels
+from cellid.prediction import Nuclei
+from cellid.types import Labels
+from cellid.workflows import correction
+from cellid.workflows.correction import correct
+
+
+def spoil(labels: Labels) -> Labels:
+    """Return labels without their first nucleus, and with an object where there is none."""
+    wrong = np.where(labels == 1, 0, labels)
+    wrong[:4, :4] = labels.max() + 1
+    return wrong
+
+
+@pytest.fixture
+def dataset(tiny_dataset: Dataset, tmp_path: Path) -> Dataset:
+    """The tiny data set with a nucleus missed and one invented in every crop but the empty one."""
+    copy = read_dataset(Path(shutil.copytree(tiny_dataset.folder, tmp_path / "dataset")))
+    for crop_id in copy.manifest["id"][1:]:
+        write_labels(copy.folder / "labels" / f"{crop_id}.tif", spoil(copy.labels(crop_id)))
+    return read_dataset(copy.folder)
+
+
+@pytest.fixture
+def trained(
+    dataset: Dataset, tiny_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> list[Dataset]:
+    """Models that know the truth; the data sets they were trained on."""
+    seen: list[Dataset] = []
+    truth = {
+        dataset.image(i).tobytes(): tiny_dataset.labels(i) for i in tiny_dataset.manifest["id"]
+    }
+
+    def train_once(part: Dataset, out: Path, *_: Any, **__: Any) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        seen.append(part)
+
+    def find_nuclei(_: Any, image: np.ndarray, __: Any) -> Nuclei:
+        labels = truth[image.tobytes()]
+        return Nuclei(labels, np.where(labels > 0, 0.9, 0.1).astype(np.float32), 0, 0.0)
+
+    monkeypatch.setattr(correction, "train_once", train_once)
+    monkeypatch.setattr(correction, "find_nuclei", find_nuclei)
+    return seen
+
+
+def in_mode(recipe: Recipe, mode: str) -> Recipe:
+    return recipe.model_copy(update={"correct": recipe.correct.model_copy(update={"mode": mode})})
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def test_every_label_is_judged_by_a_model_that_has_not_seen_its_field(
+    dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    correct(dataset, tmp_path / "out", in_mode(tiny_recipe, "suggest"), quiet)
+    judged = [part.crops("test")["group"] for part in trained]
+    assert sorted(pd.concat(judged)) == [f"f{i}" for i in range(8)]  # not the two of the test
+    for part in trained:
+        part.check_trainable()
+        learned = pd.concat([part.crops("train"), part.crops("validation")])["group"]
+        assert not set(learned) & set(part.crops("test")["group"])
+
+
+def test_suggestions_change_nothing_and_application_mends_the_labels(
+    dataset: Dataset,
+    tiny_dataset: Dataset,
+    trained: list[Dataset],
+    tiny_recipe: Recipe,
+    tmp_path: Path,
+) -> None:
+    suggested = correct(dataset, tmp_path / "out", in_mode(tiny_recipe, "suggest"), quiet)
+    assert suggested.manifest.equals(dataset.manifest)
+    table = pd.read_csv(dataset.folder / "corrected" / "model" / "proposals.csv")
+    counts = table["proposal"].value_counts()
+    assert (counts["add"], counts["drop"]) == (7, 7)
+    assert "found without a label" in (tmp_path / "out" / "proposals.html").read_text()
+
+    applied = correct(dataset, tmp_path / "out", in_mode(tiny_recipe, "apply"), quiet)
+    by_model = applied.manifest.set_index("id")["labelled_by"] == "model"
+    assert by_model[[f"f{i}" for i in range(8)]].all()
+    assert not by_model[["f8", "f9"]].any()
+    for crop_id in applied.manifest["id"][:8]:
+        true = tiny_dataset.labels(crop_id) > 0
+        np.testing.assert_array_equal(applied.labels(crop_id) > 0, true)
+    np.testing.assert_array_equal(applied.labels("f8"), dataset.labels("f8"))
+    assert undo_corrections(applied, "model").manifest.equals(dataset.manifest)
+
+
+def test_what_a_person_has_drawn_is_not_judged(
+    dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    drawn = np.zeros((64, 72), np.int32)
+    write_correction(dataset, Correction("f3", drawn, drawn > 0), "hand")
+    dataset = enforce_corrections(dataset, ["f3"], "hand", weight=2.0)
+    applied = correct(dataset, tmp_path / "out", in_mode(tiny_recipe, "apply"), quiet)
+    assert not applied.labels("f3").any()
+    table = pd.read_csv(dataset.folder / "corrected" / "model" / "proposals.csv")
+    assert "f3" not in set(table["crop"])
+
+
+def test_a_single_field_is_told(
+    dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    dataset.manifest.iloc[:1].to_csv(dataset.folder / "manifest.csv", index=False)
+    with pytest.raises(CellidError, match="two folds"):
+        correct(read_dataset(dataset.folder), tmp_path / "out", tiny_recipe, quiet)
