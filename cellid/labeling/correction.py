@@ -117,8 +117,8 @@ def propose(comparisons: list[Comparison]) -> pd.Series:
 
     A labelled nucleus is kept unless the model takes it for background as firmly as the
     average background pixel (drop). What the model alone has found is added if it is as sure
-    of it as of the average labelled nucleus that it finds; else nobody knows (uncertain). A
-    labelled object that the model neither finds nor denies is uncertain where its probability
+    of it as, on average, of what is labelled too; else nobody knows (uncertain). A labelled
+    object that the model neither finds nor denies is uncertain where its probability
     is nearer to the background's than to a nucleus's. A model that finds less than half of
     the labelled nuclei has nothing to say: all labels are kept and nothing is proposed.
 
@@ -140,7 +140,8 @@ def propose(comparisons: list[Comparison]) -> pd.Series:
     verdict[of_stain] = KEEP
     if not found[of_stain].mean() >= _JUDGE:  # not so either where there are no labels
         return verdict
-    nucleus = objects.loc[of_stain & found, "support"].mean()
+    # Within the model's own outlines, as what it alone has found is measured
+    nucleus = objects.loc[~of_stain & found, "support"].mean()
     background = sum(one.background_sum for one in comparisons) / max(
         sum(one.background_px for one in comparisons), 1
     )

@@ -132,6 +132,27 @@ def test_given_labels_score_a_run_against_truth(
     assert (out / "report.html").exists()
 
 
+def test_labels_are_judged_and_the_first_come_back(
+    finished_copy: Path, cellid: Cellid, small: list[str], tmp_path: Path
+) -> None:
+    folder, out = finished_copy / "dataset", tmp_path / "folds"
+    before = (folder / "manifest.csv").read_text(encoding="utf-8")
+    two = [*small, "--set", "correct.folds=2", "--set", "correct.epochs=0.3"]
+    assert cellid("correct", folder, "--out", out, "--apply", *two) == 0
+    dataset = read_dataset(folder)
+    judged = dataset.manifest[dataset.manifest["labelled_by"] == "model"]
+    assert set(judged["split"]) == {"train", "validation"}
+    objects = pd.read_csv(folder / "corrected" / "model" / "proposals.csv")
+    assert set(objects["crop"]) <= set(judged["id"])
+    assert {"keep"} <= set(objects["proposal"].dropna())
+    assert (out / "proposals.html").exists()
+    after = (folder / "manifest.csv").read_text(encoding="utf-8")
+    assert cellid("correct", folder, "--out", out, "--apply", *two) == 0  # all is kept
+    assert (folder / "manifest.csv").read_text(encoding="utf-8") == after
+    assert cellid("undo-corrections", folder) == 0
+    assert (folder / "manifest.csv").read_text(encoding="utf-8") == before
+
+
 def test_report_is_written_again(finished: Path, finished_copy: Path, cellid: Cellid) -> None:
     (finished_copy / "report.json").unlink()
     (finished_copy / "report.html").unlink()
