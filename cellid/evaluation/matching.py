@@ -6,11 +6,9 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cellid.errors import CellidError
+from cellid.evaluation.assignment import choose_pairs
 from cellid.evaluation.contingency import Contingency, Counts, tabulate_overlap
 from cellid.evaluation.counts import BinaryCounts, divide
 
@@ -142,16 +140,15 @@ def find_pairs(table: Contingency, *, iou_threshold: float) -> Pairs:
 
     Notes
     -----
-    Above an IoU of 1/2 a partner is unique (Kirillov et al., CVPR 2019), so almost
-    every pair is settled by looking; the assignment problem is solved only on the
-    connected blocks in which some object has several candidates.
+    Above an IoU of 1/2 a partner is unique (Kirillov et al., CVPR 2019); below, several
+    candidates may compete for an object (`choose_pairs`).
     """
-    _check_threshold(iou_threshold)
+    check_threshold(iou_threshold)
     return _pair_candidates(table, table.iou, table.iou >= iou_threshold)
 
 
 def _match_once(table: Contingency, iou_threshold: float, min_area_px: int) -> Matching:
-    _check_threshold(iou_threshold)
+    check_threshold(iou_threshold)
     iou = table.iou
     candidate = iou >= iou_threshold
     judged = table.true_areas_px >= min_area_px
@@ -179,48 +176,12 @@ def _pair_candidates(
 ) -> Pairs:
     true_index, predicted_index = table.true_index[candidate], table.predicted_index[candidate]
     iou = iou[candidate]
-    rivals = (
-        np.bincount(true_index, minlength=table.n_true)[true_index]
-        + np.bincount(predicted_index, minlength=table.n_predicted)[predicted_index]
-    )
-    chosen = rivals == 2  # the pair is the only candidate of both its objects
-    contested = np.flatnonzero(~chosen)
-    if contested.size:
-        chosen[contested] = _assign(
-            true_index[contested], predicted_index[contested], iou[contested]
-        )
+    chosen = choose_pairs(true_index, predicted_index, iou)
     return Pairs(true_index[chosen], predicted_index[chosen], iou[chosen])
 
 
-def _assign(rows: Counts, columns: Counts, iou: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Solve the assignment problem on each connected block of candidate pairs, ``(C,)``."""
-    _, rows = np.unique(rows, return_inverse=True)
-    _, columns = np.unique(columns, return_inverse=True)
-    n_rows = int(rows.max()) + 1
-    n_nodes = n_rows + int(columns.max()) + 1
-    graph = coo_array((np.ones(rows.size), (rows, columns + n_rows)), shape=(n_nodes, n_nodes))
-    n_blocks, block_of_node = connected_components(graph, directed=False)
-    block_of_pair = block_of_node[rows]
-    order = np.argsort(block_of_pair, kind="stable")
-    ends = np.cumsum(np.bincount(block_of_pair, minlength=n_blocks))
-    chosen = np.zeros(rows.size, dtype=bool)
-    for members in np.split(order, ends[:-1]):
-        _, row = np.unique(rows[members], return_inverse=True)
-        _, column = np.unique(columns[members], return_inverse=True)
-        shape = int(row.max()) + 1, int(column.max()) + 1
-        # A pair is worth 1 and its IoU less than all pairs together can outweigh,
-        # so that the number of pairs comes first.
-        worth = np.zeros(shape)
-        worth[row, column] = 1 + iou[members] / (2 * min(shape))
-        best_row, best_column = linear_sum_assignment(worth, maximize=True)
-        member_at = np.full(shape, -1)
-        member_at[row, column] = members
-        picked = member_at[best_row, best_column]
-        chosen[picked[picked >= 0]] = True
-    return chosen
-
-
-def _check_threshold(iou_threshold: float) -> None:
+def check_threshold(iou_threshold: float) -> None:
+    """Raise CellidError unless the threshold lies above 0 and up to 1."""
     if not 0 < iou_threshold <= 1:
         raise CellidError(
             "iou_threshold",
