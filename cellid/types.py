@@ -2,8 +2,12 @@
 
 A *frame* is one image, ``(Y, X)`` or ``(Y, X, C)``, never batched. *Labels* are
 int32 ``(Y, X)``: 0 is background and every object has a number of its own.
+*Detections* are boxes with scores, which may overlap.
 """
 
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +18,9 @@ from cellid.errors import CellidError
 Frame: TypeAlias = NDArray[np.float32]
 Labels: TypeAlias = NDArray[np.int32]
 Mask: TypeAlias = NDArray[np.bool_]
+Window: TypeAlias = tuple[slice, slice]
+
+_INSIDE = 0.5  # probability from which a pixel is the object's (He et al., Mask R-CNN, ICCV 2017)
 
 
 def check_labels(labels: NDArray[np.generic], name: str = "labels") -> Labels:
@@ -67,3 +74,108 @@ def check_labels(labels: NDArray[np.generic], name: str = "labels") -> Labels:
                 remedy="number the objects from 1, as skimage.segmentation.relabel_sequential",
             )
     return array.astype(np.int32, copy=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Objects found in one frame, each with a box and a score; they may overlap.
+
+    Attributes
+    ----------
+    boxes : (N, 4) float32
+        y0, x0, y1, x1 in pixels, half-open: a pixel reaches from its index to the next.
+    scores : (N,) float32
+        Confidence, higher is surer.
+    classes : (N,) int32
+        Class of each object, from 0.
+    masks : (N, m, m) float32 or None
+        Probability of the object on an m×m grid that fills its box.
+
+    Raises
+    ------
+    CellidError
+        If the arrays are not of these shapes, are not finite, or a box ends before it begins.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    classes: NDArray[np.int32]
+    masks: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boxes", np.asarray(self.boxes, np.float32))
+        object.__setattr__(self, "scores", np.asarray(self.scores, np.float32))
+        object.__setattr__(self, "classes", np.asarray(self.classes, np.int32))
+        n = len(self.boxes)
+        _check_shape("boxes", self.boxes, (n, 4))
+        _check_shape("scores", self.scores, (n,))
+        _check_shape("classes", self.classes, (n,))
+        if self.masks is not None:
+            object.__setattr__(self, "masks", np.asarray(self.masks, np.float32))
+            side = self.masks.shape[-1] if self.masks.ndim else 0
+            _check_shape("masks", self.masks, (n, side, side))
+        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+            raise CellidError(
+                "detections",
+                expected="finite boxes and scores",
+                got="nan or infinity",
+                remedy="leave out what the model could not decide",
+            )
+        if np.any(self.boxes[:, 2:] < self.boxes[:, :2]):
+            raise CellidError(
+                "boxes",
+                expected="y0, x0, y1, x1 with y0 ≤ y1 and x0 ≤ x1",
+                got="a box that ends before it begins",
+                remedy="check the order of the four numbers; x comes first in COCO's boxes",
+            )
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def paste_masks(self, shape: tuple[int, int]) -> Iterator[tuple[Window, Mask]]:
+        """Yield the pixels of each object in a frame of ``shape``.
+
+        A mask is interpolated linearly at the centres of the pixels; what lies beyond
+        the frame is left out. Without masks an object is its whole box.
+
+        Yields
+        ------
+        (slice, slice)
+            The rows and columns of the frame that the box holds.
+        (rows, columns) bool
+            Which of them are the object's.
+        """
+        for number, (y0, x0, y1, x1) in enumerate(self.boxes.tolist()):
+            rows, columns = _pixels_between(y0, y1, shape[0]), _pixels_between(x0, x1, shape[1])
+            if self.masks is None:
+                inside = np.ones((rows.stop - rows.start, columns.stop - columns.start), bool)
+            else:
+                mask = self.masks[number]
+                down = _interpolation(rows, y0, y1, len(mask))
+                across = _interpolation(columns, x0, x1, len(mask))
+                inside = down @ mask @ across.T >= _INSIDE
+            yield (rows, columns), inside
+
+
+def _pixels_between(start: float, stop: float, size: int) -> slice:
+    """Return the pixels of an axis of ``size`` whose centres lie in ``[start, stop)``."""
+    first, end = (min(max(math.ceil(edge - 0.5), 0), size) for edge in (start, stop))
+    return slice(first, end)
+
+
+def _interpolation(pixels: slice, start: float, stop: float, n_cells: int) -> NDArray[np.float64]:
+    """Return the weight of each of ``n_cells`` cells, filling start to stop, in each pixel."""
+    centres = np.arange(pixels.start, pixels.stop) + 0.5
+    position = (centres - start) / max(stop - start, np.finfo(float).tiny) * n_cells - 0.5
+    position = position.clip(0, n_cells - 1)
+    return np.asarray((1 - np.abs(position[:, None] - np.arange(n_cells))).clip(0))
+
+
+def _check_shape(name: str, array: NDArray[np.generic], shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise CellidError(
+            name,
+            expected=f"shape {shape}",
+            got=f"shape {array.shape}",
+            remedy="pass one row an object",
+        )

@@ -1,4 +1,4 @@
-"""Label images are checked once, and errors keep their four parts."""
+"""Labels and detections are checked once, and errors keep their four parts."""
 
 import pickle
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cellid.errors import CellidError
-from cellid.types import check_labels
+from cellid.types import Detections, check_labels
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.uint32, np.int32, np.int64])
@@ -52,3 +52,75 @@ def test_an_error_tells_its_four_parts_in_order() -> None:
 def test_an_error_comes_whole_from_another_process() -> None:
     error = pickle.loads(pickle.dumps(CellidError("a", expected="b", got="c", remedy="d")))
     assert (error.subject, error.expected, error.got, error.remedy) == ("a", "b", "c", "d")
+
+
+def one_object(box: tuple[float, ...], mask: object = None) -> Detections:
+    return Detections(
+        np.array([box]), np.ones(1), np.zeros(1), None if mask is None else np.array([mask])
+    )
+
+
+def test_detections_take_on_their_dtypes() -> None:
+    found = one_object((0, 1, 2.5, 4), [[0, 1], [1, 0]])
+
+    assert len(found) == 1
+    assert (found.boxes.dtype, found.scores.dtype) == (np.float32, np.float32)
+    assert found.classes.dtype == np.int32
+    assert found.masks is not None
+    assert found.masks.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ((np.zeros((2, 5)), np.ones(2), np.zeros(2)), r"shape \(2, 5\)"),
+        ((np.zeros((2, 4)), np.ones(3), np.zeros(2)), "scores"),
+        ((np.zeros((2, 4)), np.ones(2), np.zeros((2, 1))), "classes"),
+        ((np.zeros((2, 4)), np.ones(2), np.zeros(2), np.zeros((2, 3, 4))), "masks"),
+        ((np.full((1, 4), np.nan), np.ones(1), np.zeros(1)), "nan or infinity"),
+        ((np.array([[5, 0, 3, 2]]), np.ones(1), np.zeros(1)), "ends before it begins"),
+    ],
+)
+def test_what_are_no_detections_is_refused(arrays: tuple[np.ndarray, ...], words: str) -> None:
+    with pytest.raises(CellidError, match=words):
+        Detections(*arrays)
+
+
+def paste(found: Detections, shape: tuple[int, int]) -> list[list[int]]:
+    frame = np.zeros(shape, int)
+    for window, inside in found.paste_masks(shape):
+        frame[window] += inside
+    return frame.tolist()
+
+
+def test_a_mask_is_interpolated_at_the_centres_of_its_pixels() -> None:
+    # Rows of 2 and columns of 4: across, the second cell weighs 0, 1/4, 3/4, 1.
+    found = one_object((1, 0, 3, 4), [[0, 1], [1, 0]])
+
+    assert paste(found, (4, 5)) == [
+        [0, 0, 0, 0, 0],
+        [0, 0, 1, 1, 0],
+        [1, 1, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+    ]
+
+
+def test_a_box_holds_the_pixels_whose_centres_it_holds() -> None:
+    assert paste(one_object((0.4, 0.6, 1.5, 2.6)), (3, 4)) == [
+        [0, 1, 1, 0],
+        [0, 0, 0, 0],
+        [0, 0, 0, 0],
+    ]
+
+
+def test_what_lies_beyond_the_frame_is_left_out() -> None:
+    assert paste(one_object((-2, -2, 2, 2), np.ones((3, 3))), (3, 3)) == [
+        [1, 1, 0],
+        [1, 1, 0],
+        [0, 0, 0],
+    ]
+    assert paste(one_object((7, 7, 9, 9), np.ones((3, 3))), (2, 2)) == [[0, 0], [0, 0]]
+
+
+def test_an_empty_box_has_no_pixels() -> None:
+    assert paste(one_object((1.5, 1.5, 1.5, 1.5), np.ones((2, 2))), (3, 3)) == [[0] * 3] * 3
