@@ -3,7 +3,8 @@
 ::
 
     dataset.json    version, pixel size, nucleus diameter, settings, provenance
-    manifest.csv    a row a crop: id, where it comes from, split, kept or why not, hashes
+    manifest.csv    a row a crop: id, where it comes from, split, kept or why not, quality, hashes
+    objects.csv     a row an object of `labels`: where it is, and how good
     images/ID.tif   the phase-contrast crop, as the camera gave it
     stain/ID.tif    the same place in the stain, for people to look at
     labels/ID.tif   nuclei, one number an object; the binary mask is labels > 0
@@ -30,7 +31,7 @@ from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.images import open_image
 from cellid.io.tiff_writers import write_image, write_labels
-from cellid.io.writers import write_text
+from cellid.io.writers import write_table, write_text
 from cellid.recipes import parse_settings
 from cellid.types import Labels, Mask
 
@@ -58,6 +59,14 @@ COLUMNS = {
     "reason": "str",
     "nucleus_px": "int64",
     "n_nuclei": "int64",
+    "nucleus_share": "float64",
+    "mean_score": "float64",
+    "focus": "float64",
+    "contrast_to_noise": "float64",
+    "saturated_share": "float64",
+    "border_share": "float64",
+    "area_spread": "float64",
+    "doubt": "float64",
     "shift_y_px": "float64",
     "shift_x_px": "float64",
     "image_hash": "str",
@@ -191,6 +200,10 @@ class DatasetWriter:
         write_labels(self.folder / "labels" / name, labels, pixel_size_um)
         return {"image_hash": _hash_pixels(image), **describe_labels(labels)}
 
+    def add_objects(self, objects: pd.DataFrame) -> None:
+        """Write `objects.csv`, a row an object; ``id`` names the crop, ``label`` the object."""
+        write_table(self.folder / "objects.csv", objects.round(4))
+
     def finish(self, manifest: pd.DataFrame, **info: Any) -> None:
         """Write `manifest.csv` and `dataset.json`; ``info`` are the fields of `DatasetInfo`."""
         text = write_manifest(self.folder, manifest)
@@ -199,9 +212,10 @@ class DatasetWriter:
 
 
 def describe_labels(labels: Labels) -> dict[str, Any]:
-    """Return what the manifest says of a crop's labels: ``nucleus_px``, ``n_nuclei``, a hash."""
+    """Return what the manifest says of a crop's labels: how many, how much of it, a hash."""
     return {
         "nucleus_px": int(np.count_nonzero(labels)),
+        "nucleus_share": np.count_nonzero(labels) / labels.size,
         "n_nuclei": len(np.unique(labels[labels > 0])),
         "labels_hash": _hash_pixels(labels),
     }

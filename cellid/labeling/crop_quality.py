@@ -40,9 +40,9 @@ def measure_objects(
     Returns
     -------
     DataFrame
-        A row an object, by ``label``. ``area``, ``centroid-0`` and ``centroid-1`` are those of
-        scikit-image's `regionprops`, in pixels of the crop; NaN is what could not be measured.
+        A row an object, by ``label``; NaN is what could not be measured.
 
+        - ``y``, ``x``, ``area_px``: centre in the crop, and area;
         - ``score``: how much it looks like a nucleus, 0 to 1;
         - ``focus``: how steep its outline is, 0 to 1, 1 for a step;
         - ``contrast_to_noise``: its mean above its surroundings, in standard deviations of
@@ -60,9 +60,9 @@ def measure_objects(
     table = pd.DataFrame(
         {
             "label": numbers,
-            "area": area,
-            "centroid-0": np.bincount(of, y) / area,
-            "centroid-1": np.bincount(of, x) / area,
+            "y": np.bincount(of, y) / area,
+            "x": np.bincount(of, x) / area,
+            "area_px": area,
             "score": np.nan if scores is None else scores[numbers - 1],
             "focus": np.nan,
             "contrast_to_noise": np.nan,
@@ -158,13 +158,13 @@ def summarise_objects(objects: pd.DataFrame) -> dict[str, float]:
           that are whole, estimated from the median deviation;
         - ``doubt``: see `_doubt`.
     """
-    whole = np.log(objects.loc[~objects["touches_border"], "area"])
+    whole = np.log(objects.loc[~objects["touches_border"], "area_px"])
     summary = {
         "mean_score": objects["score"].mean(),
         "focus": objects["focus"].median(),
         "contrast_to_noise": objects["contrast_to_noise"].median(),
-        "saturated_share": (objects["saturated_share"] * objects["area"]).sum(min_count=1)
-        / objects["area"].sum(),
+        "saturated_share": (objects["saturated_share"] * objects["area_px"]).sum(min_count=1)
+        / objects["area_px"].sum(),
         "border_share": objects["touches_border"].mean(),
         "area_spread": _NORMAL * (whole - whole.median()).abs().median()
         if len(whole) >= _FEW

@@ -27,7 +27,10 @@ from cellid.imaging.geometry import crop_origins
 from cellid.imaging.registration import Shift, measure_shift, move_back
 from cellid.io.pairs import Pair, find_pairs, read_pair
 from cellid.labeling import label_stain
+from cellid.labeling.auto import label_auto
+from cellid.labeling.crop_quality import measure_objects, summarise_objects
 from cellid.labeling.selection import select_crops
+from cellid.labeling.shape import Floats
 from cellid.report.figures import draw_contact_sheet
 from cellid.types import Labels, check_labels
 
@@ -106,13 +109,15 @@ def label(
                 got="\n".join(problems.values()),
                 remedy="mend or replace these files",
             )
+        objects = pd.concat([row.pop("objects") for row in rows])
         manifest = _choose(pd.DataFrame(rows), recipe)
         _check_any_kept(manifest, out)
+        writer.add_objects(objects)
         writer.finish(
             manifest,
             cellid_version=importlib.metadata.version("cellid"),
             pixel_size_um=_common_pixel_size(rows),
-            nucleus_diameter_px=_typical_diameter(manifest),
+            nucleus_diameter_px=_typical_diameter(manifest, objects),
             recipe=recipe.model_dump(mode="json"),
             sources=describe_sources(sources),
             problems=problems,
@@ -168,13 +173,16 @@ def _label_pair(
         "weight": 1.0,
     }
     rows = []
-    for (y0, x0, y1, x1), labels in crops:
+    for (y0, x0, y1, x1), labels, scores in crops:
         crop_id = f"{field}_y{y0}_x{x0}"
         part = np.s_[y0:y1, x0:x1]
         pixels = writer.add_crop(crop_id, phase[part], stain[part], labels, pixel_size_um)
         corners = {"id": crop_id, "y0": y0, "x0": x0, "y1": y1, "x1": x1}
-        _, areas_px = np.unique(labels[labels > 0], return_counts=True)
-        rows.append({**known, **corners, **pixels, "areas_px": areas_px})
+        given = recipe.labels.method == "given"
+        objects = measure_objects(labels, None if given else stain[part], scores)
+        quality = summarise_objects(objects)
+        objects.insert(0, "id", crop_id)
+        rows.append({**known, **corners, **pixels, **quality, "objects": objects})
     return rows
 
 
@@ -199,18 +207,22 @@ def _read_aligned(
 
 def _label_crops(
     stain: NDArray[np.generic], recipe: Recipe
-) -> Iterator[tuple[tuple[int, int, int, int], Labels]]:
-    """Yield the corners and labels of every crop of a field."""
+) -> Iterator[tuple[tuple[int, int, int, int], Labels, Floats | None]]:
+    """Yield the corners and labels of every crop of a field, and the scores of the labels."""
     height, width = stain.shape
     if recipe.labels.method == "reference":
         # The thesis equalises and labels each crop by itself (section 5.2.2-5.2.3)
         for y0, x0, y1, x1 in crop_origins((height, width), recipe.crops):
-            yield (y0, x0, y1, x1), label_stain(stain[y0:y1, x0:x1], recipe.labels)
+            yield (y0, x0, y1, x1), label_stain(stain[y0:y1, x0:x1], recipe.labels), None
         return
-    given = recipe.labels.method == "given"
-    labels = check_labels(stain, "stain file") if given else label_stain(stain, recipe.labels)
+    scores = None
+    if recipe.labels.method == "given":
+        labels = check_labels(stain, "stain file")
+    else:
+        found = label_auto(stain, recipe.labels)
+        labels, scores = found.labels, found.quality.score
     for y0, x0, y1, x1 in crop_origins((height, width), recipe.crops):
-        yield (y0, x0, y1, x1), labels[y0:y1, x0:x1]
+        yield (y0, x0, y1, x1), labels[y0:y1, x0:x1], scores
 
 
 def _group(pair: Pair, field: str, line: str, recipe: Recipe) -> str:
@@ -248,10 +260,10 @@ def _common_pixel_size(rows: list[dict[str, Any]]) -> float | None:
     return None if None in sizes else float(np.median(list(sizes)))
 
 
-def _typical_diameter(manifest: pd.DataFrame) -> float:
+def _typical_diameter(manifest: pd.DataFrame, objects: pd.DataFrame) -> float:
     """Return the diameter of the disk with the median area of the kept nuclei, pixels."""
-    areas_px = np.concatenate(list(manifest.loc[manifest["kept"], "areas_px"]))
-    if not areas_px.size:
+    areas_px = objects.loc[objects["id"].isin(manifest.loc[manifest["kept"], "id"]), "area_px"]
+    if areas_px.empty:
         raise CellidError(
             "labels",
             expected="at least one nucleus in the crops that are kept",

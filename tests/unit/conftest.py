@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from cellid.config import Recipe
-from cellid.dataset import Dataset, read_dataset, writing_dataset
+from cellid.dataset import COLUMNS, Dataset, read_dataset, writing_dataset
 from cellid.recipes import load_recipe
 
 if TYPE_CHECKING:  # tests without a network do not wait for Keras
     from cellid.models.run import Run
 
 DIAMETER_PX = 12.0
+NOT_MEASURED = {name: np.nan for name, dtype in COLUMNS.items() if dtype == "float64"}
 
 
 def phase_and_labels(seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,11 +41,11 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
             image, labels = phase_and_labels(i, n=6 if i else 0)
             rows.append(
                 {
+                    **NOT_MEASURED,
                     **writer.add_crop(name, image, image.astype(np.float32), labels, 1.0),
                     **dict.fromkeys(("field", "id", "group", "file", "stain_file"), name),
                     **{"line": "HeLa" if i % 2 else "CHO", "well": "", "site": "", "reason": ""},
                     **{"y0": 0, "x0": 0, "y1": 64, "x1": 72, "split": split, "kept": True},
-                    **dict.fromkeys(("time_h", "shift_y_px", "shift_x_px"), np.nan),
                     **{"labelled_by": "auto", "weight": 1.0},
                 }
             )

@@ -13,6 +13,7 @@ from cellid.dataset import COLUMNS, Dataset, read_dataset, writing_dataset
 from cellid.errors import CellidError
 
 RANDOM = np.random.default_rng(0)
+NOT_MEASURED = {name: np.nan for name, dtype in COLUMNS.items() if dtype == "float64"}
 INFO = {
     "cellid_version": "0.1.0",
     "pixel_size_um": 1.24,
@@ -62,9 +63,10 @@ def row(crop_id: str, split: str, **more: Any) -> dict[str, Any]:
 def write(folder: Path, rows: list[dict[str, Any]], overwrite: bool = False) -> Dataset:
     with writing_dataset(folder, overwrite) as writer:
         full = [
-            {**writer.add_crop(entry["id"], *pixels(i), pixel_size_um=1.24), **entry}
+            {**NOT_MEASURED, **writer.add_crop(entry["id"], *pixels(i), 1.24), **entry}
             for i, entry in enumerate(rows)
         ]
+        writer.add_objects(pd.DataFrame({"id": ["a_1"], "label": [7], "score": [np.nan]}))
         writer.finish(pd.DataFrame(full), **INFO)
     return read_dataset(folder)
 
@@ -87,6 +89,9 @@ def test_what_is_written_is_read(tmp_path: Path, rows: list[dict[str, Any]]) -> 
             assert got[name] == value or (value != value and np.isnan(got[name])), name
     assert dataset.manifest["nucleus_px"].tolist() == [136] * 4
     assert dataset.manifest["n_nuclei"].tolist() == [2] * 4
+    assert dataset.manifest["nucleus_share"].tolist() == [136 / 2000] * 4
+    assert dataset.manifest["doubt"].isna().all()
+    assert (dataset.folder / "objects.csv").read_text() == "id,label,score\na_1,7,\n"
     assert dataset.info.pixel_size_um == 1.24
     assert dataset.info.nucleus_diameter_px == 12.5
     assert dataset.info.sources == ("HeLa=phase",)

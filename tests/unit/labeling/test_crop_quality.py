@@ -33,7 +33,8 @@ def test_places_and_areas_are_those_of_regionprops(labels):
     objects = measure_objects(labels, stain(labels), None)
 
     expected = regionprops_table(labels, properties=("label", "area", "centroid"))
-    for name, column in expected.items():
+    names = ("label", "area_px", "y", "x")
+    for name, column in zip(names, expected.values(), strict=True):
         np.testing.assert_allclose(objects[name], column, err_msg=name)
     assert objects["touches_border"].tolist() == [False, False, True, False]
 
@@ -118,7 +119,7 @@ def test_a_crop_that_is_one_object_is_measured():
 
     objects = measure_objects(labels, RANDOM.normal(100, 3, labels.shape), None)
 
-    assert objects["area"].tolist() == [64 * 64]
+    assert objects["area_px"].tolist() == [64 * 64]
     assert objects["focus"].isna().all()
     assert summarise_objects(objects)["border_share"] == 1
 
@@ -131,11 +132,11 @@ def test_the_summary_is_of_the_objects(labels):
     summary = summarise_objects(objects)
 
     whole = np.log([709, 709, 200, 709])
-    assert np.exp(whole).round().tolist() == objects["area"][[0, 1, 2, 4]].tolist()
+    assert np.exp(whole).round().tolist() == objects["area_px"][[0, 1, 2, 4]].tolist()
     assert summary["area_spread"] == 0  # the median of 0, 0, 0 and much
     assert summary["mean_score"] == 0.5
     assert summary["border_share"] == 0.2
-    assert summary["saturated_share"] == pytest.approx(709 / 2 / objects["area"].sum())
+    assert summary["saturated_share"] == pytest.approx(709 / 2 / objects["area_px"].sum())
     assert summary["focus"] == objects["focus"].median()
     assert summary["contrast_to_noise"] == objects["contrast_to_noise"].median()
 

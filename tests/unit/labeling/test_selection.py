@@ -4,12 +4,22 @@ import pandas as pd
 import pytest
 
 from cellid.config import SelectSettings
-from cellid.labeling.selection import FEW_NUCLEI, MOSTLY_NUCLEUS, select_crops
+from cellid.labeling.selection import (
+    DOUBTFUL,
+    FAINT,
+    FEW_NUCLEI,
+    MOSTLY_NUCLEUS,
+    OUT_OF_FOCUS,
+    SATURATED,
+    compare_rules,
+    select_crops,
+)
 
 
 def crops(nucleus_px: list[int], line: str = "a", side: int = 10) -> pd.DataFrame:
-    table = pd.DataFrame({"line": line, "nucleus_px": nucleus_px})
-    return table.assign(y0=5, x0=7, y1=5 + side, x1=7 + side)
+    share = [number / side**2 for number in nucleus_px]
+    good = {"focus": 1.0, "contrast_to_noise": 99.0, "saturated_share": 0.0, "doubt": 0.0}
+    return pd.DataFrame({"line": line, "nucleus_share": share, **good})
 
 
 def dropped(manifest: pd.DataFrame, **settings: float) -> list[str]:
@@ -55,3 +65,50 @@ def test_the_share_counts_not_the_size_of_the_crop() -> None:
 
 def test_nothing_is_dropped_when_nothing_is_asked() -> None:
     assert dropped(crops([0, 0, 100]), drop_lowest=0, max_nucleus_share=1) == [""] * 3
+
+
+def spoilt() -> pd.DataFrame:
+    """Return a good crop, one that is bad by every measure, and one that was not measured."""
+    manifest = crops([20, 20, 20])
+    measures = ["focus", "contrast_to_noise", "saturated_share", "doubt"]
+    manifest.loc[1, measures] = 0.2, 3.0, 0.7, 0.6
+    manifest.loc[2, measures] = float("nan")
+    return manifest
+
+
+@pytest.mark.parametrize(
+    ("setting", "limit", "reason"),
+    [
+        ("min_focus", 0.3, OUT_OF_FOCUS),
+        ("min_contrast_to_noise", 4, FAINT),
+        ("max_saturated_share", 0.5, SATURATED),
+        ("max_doubt", 0.5, DOUBTFUL),
+    ],
+)
+def test_other_rules_drop_what_is_past_their_limit(setting: str, limit: float, reason: str) -> None:
+    assert dropped(spoilt()) == [""] * 3
+    assert dropped(spoilt(), **{setting: limit}) == ["", reason, ""]
+    at_the_limit = {"min_focus": 0.2, "min_contrast_to_noise": 3}
+    at_the_limit |= {"max_saturated_share": 0.7, "max_doubt": 0.6}
+    assert dropped(spoilt(), **at_the_limit) == [""] * 3
+
+
+def test_the_most_telling_reason_is_given() -> None:
+    strict = {"min_focus": 0.3, "min_contrast_to_noise": 4, "max_doubt": 0.5, "drop_lowest": 0.7}
+    assert dropped(spoilt(), **strict) == [FEW_NUCLEI, OUT_OF_FOCUS, ""]
+
+
+def test_every_rule_says_what_it_would_drop_by_itself() -> None:
+    manifest = pd.concat([spoilt(), crops([5, 60, 21, 22, 23])], ignore_index=True)
+    settings = SelectSettings(max_doubt=0.9)
+    manifest["kept"] = select_crops(manifest, settings) == ""
+
+    rules = compare_rules(manifest, settings).set_index("reason")
+
+    # a quarter of eight: the one with 5 pixels, and the first of those with 20
+    assert rules.loc[FEW_NUCLEI].tolist() == ["drop_lowest", 0.25, True, 2, 0]
+    assert rules.loc[MOSTLY_NUCLEUS].tolist() == ["max_nucleus_share", 0.5, True, 1, 0]
+    assert rules.loc[DOUBTFUL].tolist() == ["max_doubt", 0.9, True, 0, 0]
+    for reason in (OUT_OF_FOCUS, FAINT, SATURATED):
+        assert rules.loc[reason, ["in_force", "n_dropped", "n_kept"]].tolist() == [False, 1, 1]
+    assert len(rules) == 6

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from cellid.config import EvaluateSettings, Recipe
-from cellid.dataset import Dataset, read_dataset, writing_dataset
+from cellid.dataset import COLUMNS, Dataset, read_dataset, writing_dataset
 from cellid.io.tiff_writers import write_labels
 from cellid.io.writers import write_json, write_table, write_text
 from cellid.runs import RunConfig
 
 SIDE = 64
+NOT_MEASURED = {name: np.nan for name, dtype in COLUMNS.items() if dtype == "float64"}
 RECIPE = Recipe(evaluate=EvaluateSettings(sweep=(0.5, 0.75), bootstrap_samples=100))
 FIELDS = {  # field: (line, split)
     "a1": ("HeLa", "train"),
@@ -47,6 +48,7 @@ def make_dataset(folder: Path, fields: dict[str, tuple[str, str]]) -> Dataset:
                 corners = {"y0": 0, "x0": SIDE * place, "y1": SIDE, "x1": SIDE * (place + 1)}
                 rows.append(
                     {
+                        **NOT_MEASURED,
                         "id": crop_id,
                         "field": field,
                         "line": line,
@@ -54,7 +56,6 @@ def make_dataset(folder: Path, fields: dict[str, tuple[str, str]]) -> Dataset:
                         "stain_file": f"{field}_stain.tif",
                         "well": "",
                         "site": "",
-                        "time_h": np.nan,
                         "group": field,
                         "split": split,
                         "kept": not reason,
