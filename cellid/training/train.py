@@ -75,15 +75,12 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     )
     if progress.epochs_done:
         say(f"going on after epoch {progress.epochs_done}")
-    fit(
-        model,
-        windows,
-        ValidationWindows(validation, recipe),
-        recipe,
-        progress,
-        folder,
-        tensorboard_callbacks(folder),
-    )
+    validation_windows = ValidationWindows(validation, recipe)
+    callbacks = tensorboard_callbacks(folder)
+    fit(model, windows, validation_windows, recipe, progress, folder, callbacks)
+    # TensorFlow keeps what it has read from for as long as the process lives
+    windows.release()
+    validation_windows.release()
 
     model.load_weights(best_weights_file(checkpoint, progress.best_epoch))
     area_px = mean_nucleus_area(sample.labels for sample in training)

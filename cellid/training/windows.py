@@ -124,6 +124,10 @@ class TrainingWindows(keras.utils.PyDataset):
         """Move on to the windows of the next epoch."""
         self._epoch += 1
 
+    def release(self) -> None:
+        """Let go of the samples; there are no more batches."""
+        self._samples = []
+
 
 class ValidationWindows(keras.utils.PyDataset):
     """Windows that cover the crops once, side by side, the same every epoch.
@@ -155,6 +159,10 @@ class ValidationWindows(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Batch:
         """Return batch ``index``."""
         return _stack(self._windows[index * self._batch_size : (index + 1) * self._batch_size])
+
+    def release(self) -> None:
+        """Let go of the samples; there are no more batches."""
+        self._windows = []
 
 
 def _cover(shape: tuple[int, ...], size: int) -> list[tuple[slice, slice]]:

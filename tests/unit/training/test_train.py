@@ -1,8 +1,10 @@
 """Training: what it writes, how it goes on after an interruption, what it refuses."""
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from cellid.models.run import Run, load_run
 from cellid.recipes import load_recipe
 from cellid.runs import read_config
 from cellid.training import loop, train_model
-from cellid.training.windows import TrainingWindows
+from cellid.training.windows import Sample, TrainingWindows, prepare_samples
 
 
 class Stop(Exception):
@@ -174,6 +176,23 @@ def test_a_data_set_without_validation_is_refused(
     with pytest.raises(CellidError, match="validation"):
         train_model(dataset, tiny_recipe, tmp_path / "run", print)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_training_lets_go_of_the_images(
+    tiny_dataset: Dataset, tiny_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[weakref.ref[Sample]] = []
+
+    def prepare(*arguments: Any) -> list[Sample]:
+        samples = prepare_samples(*arguments)
+        read.extend(map(weakref.ref, samples))
+        return samples
+
+    monkeypatch.setattr("cellid.training.train.prepare_samples", prepare)
+    train_model(tiny_dataset, changed(tiny_recipe, epochs=1), tmp_path, print)
+    gc.collect()
+    assert read
+    assert not [sample for sample in read if sample() is not None]
 
 
 DETERMINISTIC = """
