@@ -1,6 +1,6 @@
 """Predictions on a split of a data set, their scores and the report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -52,6 +52,14 @@ def evaluate(
         name = "evaluation" if number == 0 else f"evaluation_{run.folder.name}"
         evaluations.append(predict_split(run, part, split, out / name))
     return write_report(runs[0].folder, evaluations, out)
+
+
+def choose_split(dataset: Dataset, say: Callable[[str], None]) -> str:
+    """Return the split to score on: the test, or validation, said aloud, where there is none."""
+    if not dataset.crops("test").empty:
+        return "test"
+    say("no field is left for a test: scored on the validation fields, which flatters")
+    return "validation"
 
 
 def predict_split(run: Run, dataset: Dataset, split: str, folder: Path) -> Path:

@@ -7,7 +7,7 @@ from cellid.config import Recipe
 from cellid.dataset import Dataset, read_dataset
 from cellid.errors import CellidError
 from cellid.workflows.correction import correct
-from cellid.workflows.evaluation import evaluate
+from cellid.workflows.evaluation import choose_split, evaluate
 from cellid.workflows.labelling import Source, describe_sources, label
 from cellid.workflows.training import train_once
 
@@ -68,11 +68,7 @@ def label_and_train(
     for folder, part in parts.items():
         say(f"train {folder}")
         runs.append(train_once(part, folder, recipe, overwrite, say))
-    split = "test"
-    if dataset.crops(split).empty:
-        split = "validation"
-        say("no field is left for a test: scored on the validation fields, which flatters")
-    report = evaluate(runs, dataset, split=split)
+    report = evaluate(runs, dataset, split=choose_split(dataset, say))
     say(f"report: {report.resolve()}")
     return report
 
