@@ -65,6 +65,20 @@ class Contingency:
         )
         return np.asarray(self.intersections_px / unions, dtype=np.float64)
 
+    @property
+    def holds_true(self) -> NDArray[np.bool_]:
+        """Whether more than half of the true object lies in the predicted one, ``(K,)``.
+
+        The detection test of Matula et al. 2015 (PLoS ONE 10:e0144959): an object lies in
+        one holder at most, while a holder may hold several.
+        """
+        return np.asarray(2 * self.intersections_px > self.true_areas_px[self.true_index])
+
+    @property
+    def holds_predicted(self) -> NDArray[np.bool_]:
+        """Whether more than half of the predicted object lies in the true one, ``(K,)``."""
+        return np.asarray(2 * self.intersections_px > self.predicted_areas_px[self.predicted_index])
+
 
 def tabulate_overlap(true: NDArray[np.generic], predicted: NDArray[np.generic]) -> Contingency:
     """Count the pixels that each true object shares with each predicted one.

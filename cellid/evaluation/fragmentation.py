@@ -30,9 +30,8 @@ class Fragmentation(Summable):
 def count_splits_and_merges(table: Contingency) -> Fragmentation:
     """Count objects that hold at least two objects of the other image.
 
-    One object *holds* another if more than half of the other's pixels lie in it, the
-    detection test of Matula et al. 2015 (PLoS ONE 10:e0144959), by which an object
-    lies in one holder at most. Exchanging truth and prediction exchanges the two counts.
+    One object *holds* another if more than half of the other's pixels lie in it
+    (`Contingency.holds_true`). Exchanging truth and prediction exchanges the two counts.
 
     Parameters
     ----------
@@ -44,13 +43,10 @@ def count_splits_and_merges(table: Contingency) -> Fragmentation:
     Fragmentation
     """
     return Fragmentation(
-        splits=_count_holders(
-            table.true_index, table.predicted_areas_px[table.predicted_index], table
-        ),
-        merges=_count_holders(table.predicted_index, table.true_areas_px[table.true_index], table),
+        splits=_count_repeated(table.true_index[table.holds_predicted]),
+        merges=_count_repeated(table.predicted_index[table.holds_true]),
     )
 
 
-def _count_holders(holder: Counts, held_areas_px: Counts, table: Contingency) -> int:
-    held = 2 * table.intersections_px > held_areas_px
-    return int(np.count_nonzero(np.bincount(holder[held]) >= 2))
+def _count_repeated(holders: Counts) -> int:
+    return int(np.count_nonzero(np.bincount(holders) >= 2))
