@@ -262,6 +262,30 @@ class LearningCurveSettings(Settings):
     )
 
 
+class DetectionSettings(Settings):
+    """When a cell counts as found, in the study of loss functions for c-ResUnet."""
+
+    iou: float = Field(0.4, ge=0, lt=1, description="IoU that a found cell exceeds")
+    distance_px: float = Field(
+        40.0, gt=0, description="farthest centre of a found cell (the study's mean cell diameter)"
+    )
+    distance_um: float | None = Field(
+        None, gt=0, description="the same in µm, in place of distance_px; needs the pixel size"
+    )
+    compat: Literal["fluocells"] | None = Field(
+        None, description="fluocells: as the study's published code counts, to compare with it"
+    )
+
+
+class ReviewSettings(Settings):
+    """Labels handed to a person and taken back (not in the thesis)."""
+
+    n_crops: int = Field(20, ge=1, description="crops handed out, the most doubtful first")
+    weight: float = Field(
+        1.0, ge=0, description="of a corrected crop in the training loss; others have 1"
+    )
+
+
 class SimulateSettings(Settings):
     """Simulated pairs: the specimen, the microscope and the plate; one unit a name.
 

@@ -1,5 +1,6 @@
-"""Nuclei counted by components and by area (thesis section 8.6), and the error of counts."""
+"""Nuclei counted by components, instances and area (thesis 8.6), and the error of counts."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellid.errors import CellidError
+from cellid.evaluation.bootstrap import Interval
 from cellid.evaluation.counts import Summable, divide
 from cellid.evaluation.objects import Connectivity, label_components
 from cellid.types import check_labels
+
+_SD = 1.96  # standard deviations about the mean that hold 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -25,18 +29,26 @@ class CountErrors(Summable):
         Objects in all of them.
     absolute_error_total : float
         Sum over images of |predicted - true|.
+    squared_error_total : float
+        Sum over images of (predicted - true)².
+    percentage_error_total : float
+        Sum over images of 100 (true - predicted) / max(true, 1).
     """
 
     n_images: int
     true_total: float
     predicted_total: float
     absolute_error_total: float
+    squared_error_total: float
+    percentage_error_total: float
 
     _summed: ClassVar[tuple[str, ...]] = (
         "n_images",
         "true_total",
         "predicted_total",
         "absolute_error_total",
+        "squared_error_total",
+        "percentage_error_total",
     )
 
     @property
@@ -54,6 +66,26 @@ class CountErrors(Summable):
         """(predicted - true) / true over all images."""
         return divide(self.predicted_total - self.true_total, self.true_total)
 
+    @property
+    def mean_percentage_error(self) -> float:
+        """Mean of 100 (true - predicted) / max(true, 1): above 0 where too few are counted.
+
+        The definition, and the sign, of the study of loss functions for c-ResUnet.
+        """
+        return divide(self.percentage_error_total, self.n_images)
+
+    @property
+    def agreement(self) -> Interval:
+        """Bias and the limits between which 95 % of the errors of an image lie.
+
+        Bias ± 1.96 standard deviations of the error: the limits of agreement of Bland
+        and Altman, Lancet 327:307 (1986). Of one image they are nan.
+        """
+        squares = self.squared_error_total - self.n_images * self.bias**2
+        # Rounding may leave a little less than nothing of equal errors
+        deviation = math.sqrt(max(divide(squares, self.n_images - 1), 0))
+        return Interval(self.bias, self.bias - _SD * deviation, self.bias + _SD * deviation)
+
 
 def compare_counts(true_count: float, predicted_count: float) -> CountErrors:
     """Return the error of the count of one image.
@@ -63,7 +95,24 @@ def compare_counts(true_count: float, predicted_count: float) -> CountErrors:
     true_count, predicted_count : float
         Objects in the image; counts by area need not be whole.
     """
-    return CountErrors(1, true_count, predicted_count, abs(predicted_count - true_count))
+    error = predicted_count - true_count
+    percentage = -100 * error / max(true_count, 1)
+    return CountErrors(1, true_count, predicted_count, abs(error), error**2, percentage)
+
+
+def median_absolute_error(errors: Iterable[CountErrors]) -> float:
+    """Return the median of |predicted - true| over images, each with its own errors.
+
+    A median does not add up, so it is no property of pooled errors; of no image it is nan.
+    """
+    absolute = [image.absolute_error_total for image in errors]
+    return float(np.median(absolute)) if absolute else math.nan
+
+
+def count_instances(labels: NDArray[np.generic]) -> int:
+    """Count the objects of a label image, ``(Y, X)``, whether they touch or not."""
+    checked = check_labels(labels)
+    return np.unique(checked[checked > 0]).size
 
 
 def count_components(mask: NDArray[np.generic], connectivity: Connectivity) -> int:
@@ -120,7 +169,6 @@ def mean_nucleus_area(label_images: Iterable[NDArray[np.generic]]) -> float:
     area_px = n_objects = 0
     for labels in label_images:
         checked = check_labels(labels)
-        foreground = checked[checked > 0]
-        area_px += foreground.size
-        n_objects += np.unique(foreground).size
+        area_px += int(np.count_nonzero(checked))
+        n_objects += count_instances(checked)
     return divide(area_px, n_objects)

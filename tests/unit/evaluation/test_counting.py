@@ -9,7 +9,9 @@ from cellid.evaluation.counting import (
     compare_counts,
     count_by_area,
     count_components,
+    count_instances,
     mean_nucleus_area,
+    median_absolute_error,
 )
 
 from .pictures import draw
@@ -53,10 +55,46 @@ def test_no_objects_have_no_mean_area():
 def test_errors_of_counts():
     pooled = compare_counts(10, 12) + compare_counts(20, 17) + compare_counts(10, 10)
 
-    assert pooled == CountErrors(3, 40, 39, 5)
+    assert pooled == CountErrors(3, 40, 39, 5, 4 + 9 + 0, -20 + 15 + 0)
     assert pooled.mae == 5 / 3
     assert pooled.bias == -1 / 3
     assert pooled.relative_bias == -1 / 40
+    assert pooled.mean_percentage_error == -5 / 3
+
+
+def test_limits_of_agreement_hold_95_percent_of_normal_errors():
+    errors = np.random.default_rng(0).normal(3, 5, 20000)
+    pooled = sum((compare_counts(100, 100 + error) for error in errors), compare_counts(100, 100))
+
+    bias, low, high = pooled.agreement
+
+    assert bias == pytest.approx(3, abs=0.1)
+    assert np.mean((errors > low) & (errors < high)) == pytest.approx(0.95, abs=0.005)
+
+
+def test_equal_errors_have_no_spread_and_one_image_no_limits():
+    one = compare_counts(100.1, 103.3)
+
+    assert (one + one + one).agreement == pytest.approx((3.2, 3.2, 3.2), abs=1e-6)
+    assert one.agreement.estimate == pytest.approx(3.2)
+    assert math.isnan(one.agreement.low)
+    assert math.isnan(one.agreement.high)
+
+
+def test_median_absolute_error():
+    errors = [compare_counts(10, predicted) for predicted in (12, 7, 10, 60)]
+
+    assert median_absolute_error(errors) == (2 + 3) / 2
+    assert math.isnan(median_absolute_error([]))
+
+
+def test_an_image_without_cells_counts_as_one_in_a_percentage():
+    assert compare_counts(0, 3).mean_percentage_error == -300
+
+
+def test_instances_are_counted_whether_they_touch_or_not():
+    assert count_instances(LABELS) == 4
+    assert count_instances(np.zeros((2, 2), int)) == 0
 
 
 def test_relative_bias_without_true_objects_is_undefined():
