@@ -15,10 +15,10 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullL
 
 from cellid.dataset import Dataset
 from cellid.io.writers import replacing
-from cellid.report.markup import count
 from cellid.report.samples import (
     THUMBNAIL_PX,
     describe_fate,
+    describe_labels,
     draw_thumbnail,
     name_reason,
     sample_crops,
@@ -157,7 +157,7 @@ def draw_contact_sheet(dataset: Dataset, path: Path) -> None:
             left / width,
             (bottom + THUMBNAIL_PX + 6) / height,
             f"{crop.id}\n{describe_fate(crop.kept, crop.split, crop.reason)}, "
-            f"{count(crop.n_nuclei, 'nucleus', 'nuclei')}",
+            f"{describe_labels(crop.n_nuclei, crop.doubt)}",
             fontsize=9,
             color=_KEPT if crop.kept else _DROPPED,
         )
@@ -166,7 +166,7 @@ def draw_contact_sheet(dataset: Dataset, path: Path) -> None:
 
 
 def describe_sheet(dataset: Dataset, n_shown: int) -> str:
-    """Return the caption of a contact sheet: how many crops, kept and dropped, are shown."""
+    """Return the caption of a contact sheet: how many crops are shown, kept and dropped."""
     manifest = dataset.manifest
     dropped = manifest.loc[~manifest["kept"], "reason"].map(name_reason).value_counts()
     reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
@@ -175,8 +175,9 @@ def describe_sheet(dataset: Dataset, n_shown: int) -> str:
         if n_shown == len(manifest)
         else f"{n_shown} of {len(manifest)} crops, some of every split, cell line and reason"
     )
+    order = ", the most doubtful first" if manifest["doubt"].notna().any() else ""
     fate = f"{len(manifest) - dropped.sum()} kept, {dropped.sum()} dropped"
-    return f"{shown}: {fate}{f' ({reasons})' if reasons else ''}"
+    return f"{shown}{order}: {fate}{f' ({reasons})' if reasons else ''}"
 
 
 def encode_figure(figure: Figure) -> bytes:

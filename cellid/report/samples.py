@@ -1,5 +1,7 @@
 """Which crops a report shows, and small pictures of them."""
 
+import math
+
 import cv2
 import imagecodecs
 import numpy as np
@@ -11,6 +13,7 @@ from cellid.evaluation.scores import ImageScores
 from cellid.imaging.geometry import rescale_labels
 from cellid.imaging.overlay import Picture, draw_outlines
 from cellid.labeling.selection import FEW_NUCLEI
+from cellid.report.markup import count
 from cellid.types import Frame
 
 SHEET_CROPS = 36
@@ -33,7 +36,7 @@ def sample_crops(dataset: Dataset) -> pd.DataFrame:
     """Return manifest rows that stand for all: some of every split, line and reason.
 
     Crops are taken in turn from every kind (kept: by split and line; dropped: by reason),
-    so that rare kinds are there.
+    so that rare kinds are there, and from each the most doubtful first.
 
     Parameters
     ----------
@@ -42,20 +45,28 @@ def sample_crops(dataset: Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        At most `SHEET_CROPS` rows: kept crops first, in the order of the manifest.
+        At most `SHEET_CROPS` rows: kept crops first, the most doubtful leading.
     """
     manifest = dataset.manifest
-    shuffled = manifest.sample(frac=1, random_state=0)
-    kind = shuffled["reason"].where(~shuffled["kept"], shuffled["split"] + "/" + shuffled["line"])
-    turn = shuffled.groupby([shuffled["kept"], kind]).cumcount()
+    # Shuffled, or crops of equal or unknown doubt would all be of the first fields
+    crops = manifest.sample(frac=1, random_state=0).sort_values(
+        ["kept", "doubt"], ascending=False, kind="stable"
+    )
+    kind = crops["reason"].where(~crops["kept"], crops["split"] + "/" + crops["line"])
+    turn = crops.groupby([crops["kept"], kind]).cumcount()
     chosen = turn.sort_values(kind="stable").index[:SHEET_CROPS]
-    rows = manifest.loc[sorted(chosen)]
-    return rows.sort_values("kept", ascending=False, kind="stable")
+    return crops[crops.index.isin(chosen)]
 
 
 def describe_fate(kept: bool, split: str, reason: str) -> str:
     """Return in plain words what became of a crop."""
     return f"kept, {split}" if kept else f"dropped: {name_reason(reason)}"
+
+
+def describe_labels(n_nuclei: int, doubt: float) -> str:
+    """Return what a crop's labels are like, such as "12 nuclei, doubt 0.21"."""
+    nuclei = count(n_nuclei, "nucleus", "nuclei")
+    return nuclei if math.isnan(doubt) else f"{nuclei}, doubt {doubt:.2f}"
 
 
 def name_reason(reason: str) -> str:

@@ -1,18 +1,21 @@
 """The sections of the page: scores, test images, data, labels."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 
 import pandas as pd
 
-from cellid.config import EvaluateSettings
+from cellid.config import EvaluateSettings, SelectSettings
 from cellid.dataset import Dataset
 from cellid.evaluation.scores import ImageScores
 from cellid.imaging.geometry import rescale_labels
 from cellid.imaging.intensity import flatten_background
 from cellid.imaging.overlay import draw_comparison, draw_outlines, stretch_contrast
+from cellid.labeling.selection import compare_rules
 from cellid.report.figures import describe_sheet
 from cellid.report.markup import (
+    Cell,
     count,
     data_uri,
     interval_cell,
@@ -26,6 +29,7 @@ from cellid.report.samples import (
     LINE_PX,
     brighten,
     describe_fate,
+    describe_labels,
     draw_thumbnail,
     encode_jpeg,
     encode_png,
@@ -37,6 +41,12 @@ from cellid.report.samples import (
 from cellid.report.scoring import Evaluation
 from cellid.report.tables import OBJECT, PIXEL, Group, instance_columns, name_line
 
+# Which crops a rule drops, by the first word of its setting
+_PAST = {"drop": "the lowest {:.0%}", "max": "above {:g}", "min": "below {:g}"}
+_DOUBT = (
+    " Doubt: 0 where all nuclei are sharp, bright against the noise, not saturated and shaped "
+    "like nuclei; 1 where nothing speaks for the labels, or there are none."
+)
 _IMAGE_PX = 720
 _IMAGES_EACH = 3
 _BACKGROUND_DIAMETERS = 4.0
@@ -197,7 +207,13 @@ def write_data(dataset: Dataset) -> str:
         "training, validation and test",
     }
     table = make_table(["Cell line", *numbers], [("", rows)])
-    return table + make_list(facts) + _write_left_out(manifest) + _write_problems(dataset)
+    return (
+        table
+        + make_list(facts)
+        + _write_left_out(manifest)
+        + _write_rules(dataset)
+        + _write_problems(dataset)
+    )
 
 
 def _write_left_out(manifest: pd.DataFrame) -> str:
@@ -208,6 +224,36 @@ def _write_left_out(manifest: pd.DataFrame) -> str:
         f"<li>{escape(str(reason))}: {count(int(n), 'crop')}</li>" for reason, n in dropped.items()
     )
     return f"<p>Crops dropped:</p><ul>{reasons}</ul>"
+
+
+def _write_rules(dataset: Dataset) -> str:
+    """Return the table of what each rule that drops crops would drop by itself."""
+    settings = SelectSettings.model_validate(dataset.info.recipe["select"])
+    rows = []
+    for rule in compare_rules(dataset.manifest, settings).itertuples():
+        known = not math.isnan(rule.low)
+        between = f"{rule.low:.3g}–{rule.high:.3g}" if known else "not measured"
+        rows.append(
+            [
+                text_cell(name_reason(rule.reason)),
+                Cell(f"<code>{rule.setting}</code>", rule.setting),
+                text_cell(_PAST[rule.setting.partition("_")[0]].format(rule.limit)),
+                text_cell(between),
+                text_cell("in force" if rule.in_force else "off"),
+                number_cell("n_", rule.n_dropped),
+                number_cell("n_", rule.n_kept),
+            ]
+        )
+    heads = ("Rule", "Setting", "Drops", "Most crops", "Now", "Would drop", "Of these kept")
+    return (
+        "<details><summary>What each rule would drop</summary>"
+        f"{make_table(heads, [('', rows)], 'rules')}"
+        "<p class=note>Crops that each rule would drop by itself; a rule that is off is tried "
+        "at a usual limit. Most crops: the range of nine tenths of them, in share of nucleus "
+        "pixels, doubt, share of nucleus pixels that are saturated, contrast over noise, and "
+        "focus from 0, a spot, to 1, a sharp edge. "
+        "<code>--set select.SETTING=LIMIT</code> switches a rule on.</p></details>"
+    )
 
 
 def _write_problems(dataset: Dataset) -> str:
@@ -232,9 +278,10 @@ def write_contact_sheet(dataset: Dataset) -> str:
         fate = describe_fate(crop.kept, crop.split, crop.reason)
         caption = (
             f"<b class={'kept' if crop.kept else 'dropped'}>{escape(fate)}</b> "
-            f"{escape(crop.id)}, {count(crop.n_nuclei, 'nucleus', 'nuclei')}"
+            f"{escape(crop.id)}, {describe_labels(crop.n_nuclei, crop.doubt)}"
         )
         picture = encode_jpeg(draw_thumbnail(dataset, crop.id))
         figures.append(make_picture(data_uri("jpeg", picture), f"{crop.id}: {fate}", caption))
-    note = f"<p class=note>{escape(describe_sheet(dataset, len(crops)))}.</p>"
+    doubt = _DOUBT if crops["doubt"].notna().any() else ""
+    note = f"<p class=note>{escape(describe_sheet(dataset, len(crops)))}.{doubt}</p>"
     return f"{note}<div class=sheet>{''.join(figures)}</div>"

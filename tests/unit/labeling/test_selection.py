@@ -106,9 +106,11 @@ def test_every_rule_says_what_it_would_drop_by_itself() -> None:
     rules = compare_rules(manifest, settings).set_index("reason")
 
     # a quarter of eight: the one with 5 pixels, and the first of those with 20
-    assert rules.loc[FEW_NUCLEI].tolist() == ["drop_lowest", 0.25, True, 2, 0]
-    assert rules.loc[MOSTLY_NUCLEUS].tolist() == ["max_nucleus_share", 0.5, True, 1, 0]
-    assert rules.loc[DOUBTFUL].tolist() == ["max_doubt", 0.9, True, 0, 0]
+    told = rules[["setting", "limit", "in_force", "n_dropped", "n_kept"]]
+    assert told.loc[FEW_NUCLEI].tolist() == ["drop_lowest", 0.25, True, 2, 0]
+    assert told.loc[MOSTLY_NUCLEUS].tolist() == ["max_nucleus_share", 0.5, True, 1, 0]
+    assert told.loc[DOUBTFUL].tolist() == ["max_doubt", 0.9, True, 0, 0]
+    assert rules.loc[MOSTLY_NUCLEUS, ["low", "high"]].tolist() == pytest.approx([0.1025, 0.4705])
     for reason in (OUT_OF_FOCUS, FAINT, SATURATED):
         assert rules.loc[reason, ["in_force", "n_dropped", "n_kept"]].tolist() == [False, 1, 1]
     assert len(rules) == 6

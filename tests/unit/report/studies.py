@@ -35,7 +35,7 @@ def squares(n: int) -> np.ndarray:
 
 
 def make_dataset(folder: Path, fields: dict[str, tuple[str, str]]) -> Dataset:
-    """Write two crops a field, of 6 and 10 nuclei, and one of none that is dropped."""
+    """Write a sharp crop of 6 nuclei a field, a blurred one of 10, and one of none, dropped."""
     rng = np.random.default_rng(0)
     rows = []
     with writing_dataset(folder, overwrite=False) as writer:
@@ -49,6 +49,8 @@ def make_dataset(folder: Path, fields: dict[str, tuple[str, str]]) -> Dataset:
                 rows.append(
                     {
                         **NOT_MEASURED,
+                        "focus": {6: 0.8, 10: 0.4}.get(n, np.nan),
+                        "doubt": {6: 0.2, 10: 0.4}.get(n, 1),
                         "id": crop_id,
                         "field": field,
                         "line": line,

@@ -15,7 +15,14 @@ from cellid.report.figures import (
     draw_curves,
     encode_figure,
 )
-from cellid.report.samples import brighten, draw_thumbnail, rank_images, sample_crops, shrink
+from cellid.report.samples import (
+    brighten,
+    describe_labels,
+    draw_thumbnail,
+    rank_images,
+    sample_crops,
+    shrink,
+)
 from cellid.report.scoring import score_evaluation
 
 
@@ -51,7 +58,7 @@ def test_contact_sheet_is_written(study, tmp_path):
     assert [file.name for file in tmp_path.glob("*sheet*")] == ["sheet.png"]
     assert (
         describe_sheet(study.dataset, 18)
-        == "All 18 crops: 12 kept, 6 dropped (6 few nucleus pixels)"
+        == "All 18 crops, the most doubtful first: 12 kept, 6 dropped (6 few nucleus pixels)"
     )
 
 
@@ -71,7 +78,21 @@ def test_a_sample_holds_every_split_line_and_reason(study, monkeypatch):
         ("<3T3>", "test"),
     }
     assert chosen["kept"].is_monotonic_decreasing
+    assert (kept["doubt"] == 0.4).all()  # the one of every field that is blurred
     assert describe_sheet(study.dataset, 6).startswith("6 of 18 crops")
+
+
+def test_the_most_doubtful_come_first_and_the_unknown_last(study):
+    manifest = study.dataset.manifest
+    manifest.loc[manifest["id"] == "a4_y0_x64", "doubt"] = np.nan
+
+    chosen = sample_crops(study.dataset)
+
+    assert chosen["kept"].tolist() == [True] * 12 + [False] * 6
+    assert chosen["doubt"].tolist()[:11] == [0.4] * 5 + [0.2] * 6
+    assert chosen["id"].tolist()[11] == "a4_y0_x64"
+    assert describe_labels(1, 0.256) == "1 nucleus, doubt 0.26"
+    assert describe_labels(7, np.nan) == "7 nuclei"
 
 
 def test_thumbnails_show_labels_on_the_stain(study):

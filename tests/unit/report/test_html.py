@@ -67,6 +67,17 @@ def test_the_summary_speaks_in_numbers_of_nuclei(study):
     assert "dropped: few nucleus pixels" in words
 
 
+def test_the_page_tells_what_each_rule_would_drop(study):
+    words = write(study, study.evaluations).words()
+
+    # of 6 fields the crop without nuclei, and the blurred one, which is kept
+    assert "few nucleus pixels drop_lowest the lowest 25% 0–0.156 in force 4 0" in words
+    assert "doubtful max_doubt above 0.35 0.2–1 off 12 6" in words
+    assert "out of focus min_focus below 0.5 0.4–0.8 off 6 6" in words
+    assert "faint min_contrast_to_noise below 5 not measured off 0 0" in words
+    assert "a1_y0_x64, 10 nuclei, doubt 0.40" in words
+
+
 def test_names_from_files_are_escaped(study):
     write(study, study.evaluations)
     text = (study.mixed / "report.html").read_text(encoding="utf-8")
