@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cellid.config import EvaluateSettings
 from cellid.errors import CellidError
-from cellid.evaluation.bootstrap import Interval, draw_rows, percentile_interval
+from cellid.evaluation.bootstrap import Difference, Interval, bootstrap_scores, compare_scores
 from cellid.evaluation.contingency import tabulate_overlap
 from cellid.evaluation.counting import CountErrors, compare_counts
 from cellid.evaluation.counts import Summable, add_columns, divide
@@ -153,18 +153,53 @@ class Report:
         Totals (`n_true`, `n_predicted`, `splits`, `merges`) are those of as many
         images as there are. See `bootstrap_interval`.
         """
-        pooled = pool(self.rows)
-        counts = np.array([row.values() for row in self.rows])
-        drawn = draw_rows(len(self.rows), settings.bootstrap_samples, seed)
-        samples = [
-            pooled.with_values(counts[rows].sum(axis=0).tolist()).as_dict() for rows in drawn
-        ]
-        return {
-            name: percentile_interval(
-                estimate, [scores[name] for scores in samples], settings.confidence
+        _check_rows(self.rows)
+        return bootstrap_scores(
+            self.rows,
+            n_samples=settings.bootstrap_samples,
+            confidence=settings.confidence,
+            seed=seed,
+        )
+
+    def compare(
+        self, other: "Report", settings: EvaluateSettings, seed: int
+    ) -> dict[str, Difference]:
+        """Return how much higher every pooled score is than that of another run.
+
+        Parameters
+        ----------
+        other : Report
+            Of the same images in the same order.
+        settings : EvaluateSettings
+            Number of samples and confidence.
+        seed : int
+            Of the drawing.
+
+        Returns
+        -------
+        dict of Difference
+            By score; see `bootstrap_difference`. For errors, lower is better.
+
+        Raises
+        ------
+        CellidError
+            If the images or the thresholds are not the same.
+        """
+        _check_rows(self.rows + other.rows)
+        if [row.name for row in self.rows] != [row.name for row in other.rows]:
+            raise CellidError(
+                "runs to compare",
+                expected="the same images in the same order",
+                got="other images, or another order",
+                remedy="evaluate both runs on the same split of one data set",
             )
-            for name, estimate in pooled.as_dict().items()
-        }
+        return compare_scores(
+            self.rows,
+            other.rows,
+            n_samples=settings.bootstrap_samples,
+            confidence=settings.confidence,
+            seed=seed,
+        )
 
 
 def evaluate_pair(

@@ -125,6 +125,22 @@ def test_intervals_are_those_of_each_score_by_itself():
         assert intervals[name].low < intervals[name].high
 
 
+def test_runs_are_compared_image_by_image():
+    names = ("field 1", "field 2", "field 3")
+    exact, missed = (
+        Report(tuple(evaluate_pair(TRUE, predicted, SETTINGS, name) for name in names))
+        for predicted in (TRUE, PREDICTED)
+    )
+
+    compared = exact.compare(missed, SETTINGS, seed=0)
+
+    assert compared["instance_f1"] == pytest.approx((1 / 4, 1 / 4, 1 / 4, 1))
+    assert compared["splits"] == (-3, -3, -3, 0)
+    assert compared["count_mae"] == (0, 0, 0, 0.5)
+    with pytest.raises(CellidError, match="the same images in the same order"):
+        exact.compare(Report(missed.rows[::-1]), SETTINGS, seed=0)
+
+
 def test_pooling_nothing_is_refused():
     with pytest.raises(CellidError, match="at least one evaluated image"):
         Report(()).mean()
