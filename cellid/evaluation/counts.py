@@ -17,6 +17,12 @@ def divide(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator else math.nan
 
 
+def mean_defined(scores: Iterable[float]) -> float:
+    """Return the mean of the scores that are defined, not nan; of none it is nan itself."""
+    defined = [score for score in scores if not math.isnan(score)]
+    return divide(sum(defined), len(defined))
+
+
 class Summable:
     """Base of frozen dataclasses whose counts ``+`` adds up, image by image."""
 
