@@ -184,11 +184,20 @@ def score_detection(images: Sequence[FoundCells]) -> DetectionScores:
 def find_centres(labels: NDArray[np.generic]) -> Centres:
     """Return the centroid of each object, ``(N, 2)`` float64 y, x in pixels, by ascending label."""
     checked = check_labels(labels)
-    places = np.nonzero(checked)
-    ids, number = np.unique(checked[places], return_inverse=True)
-    areas = np.bincount(number, minlength=ids.size)
-    sums = [np.bincount(number, weights=axis, minlength=ids.size) for axis in places]
-    return np.stack([total / areas for total in sums], axis=1)
+    # Of runs of pixels along a row, of which there are some twenty times fewer than pixels
+    begins = np.ones(checked.shape, bool)
+    np.not_equal(checked[:, 1:], checked[:, :-1], out=begins[:, 1:])
+    starts = np.flatnonzero(begins)
+    lengths = np.diff(starts, append=checked.size)
+    label = checked.ravel()[starts]
+    ids, number = np.unique(label[label > 0], return_inverse=True)
+    starts, lengths = starts[label > 0], lengths[label > 0]
+    y, x = np.divmod(starts, checked.shape[1])
+    areas, y_sums, x_sums = (
+        np.bincount(number, weights=values * lengths, minlength=ids.size)
+        for values in (np.ones(number.size), y, x + (lengths - 1) / 2)
+    )
+    return np.stack([y_sums, x_sums], axis=1) / areas[:, None]
 
 
 def match_centres(true: Centres, predicted: Centres, *, max_distance: float) -> BinaryCounts:
