@@ -76,8 +76,7 @@ def measure_objects(
     image = image - image.min()
     least = max(_LEAST_NOISE * float(image.max()), float(np.finfo(np.float32).tiny))
     noise = max(measure_noise(image), least)
-    whole = ~table["touches_border"].to_numpy()
-    diameter = 2 * math.sqrt(np.median(area[whole] if whole.any() else area) / math.pi)
+    diameter = 2 * math.sqrt(np.median(area) / math.pi)
     excess = (image - _find_surroundings(image, objects, diameter)).ravel()[pixels]
     contrast = np.maximum(np.bincount(of, excess) / area, 0)
     table["focus"] = _measure_focus(image, objects, contrast, diameter, noise)

@@ -74,6 +74,18 @@ def test_focus_is_one_for_a_step_whatever_the_brightness_and_noise(labels, heigh
     assert focus.between(0.8, 1).all()
 
 
+def test_noise_is_not_taken_for_sharpness():
+    labels = np.zeros(Y.shape, np.int32)
+    for number, (y, x) in enumerate(np.ndindex(8, 10), start=1):
+        cv2.circle(labels, (12 + 22 * x, 12 + 22 * y), 4, number, -1)
+    focus = [
+        measure_objects(labels, stain(labels, 60, blur_px=2, noise=noise), None)["focus"].median()
+        for noise in (0.1, 20)
+    ]
+
+    assert focus[1] == pytest.approx(focus[0], abs=0.05)
+
+
 def test_focus_is_zero_for_a_spot():
     spot = np.exp(-((Y - 100) ** 2 + (X - 120) ** 2) / (2 * 12**2))
     labels = (spot > 0.5).astype(np.int32)
@@ -131,14 +143,22 @@ def test_the_summary_is_of_the_objects(labels):
 
     summary = summarise_objects(objects)
 
-    whole = np.log([709, 709, 200, 709])
-    assert np.exp(whole).round().tolist() == objects["area_px"][[0, 1, 2, 4]].tolist()
-    assert summary["area_spread"] == 0  # the median of 0, 0, 0 and much
+    assert objects["area_px"][[0, 1, 2, 4]].tolist() == [709, 709, 200, 709]
     assert summary["mean_score"] == 0.5
     assert summary["border_share"] == 0.2
     assert summary["saturated_share"] == pytest.approx(709 / 2 / objects["area_px"].sum())
     assert summary["focus"] == objects["focus"].median()
     assert summary["contrast_to_noise"] == objects["contrast_to_noise"].median()
+
+
+def test_the_spread_of_areas_is_of_whole_objects(labels):
+    objects = measure_objects(labels, None, None)
+    objects["area_px"] = [100, 200, 7, 400]
+    assert objects["touches_border"].tolist() == [False, False, True, False]
+
+    # the median deviation of ln 100, ln 200, ln 400; 0.6745 of a normal distribution's
+    assert summarise_objects(objects)["area_spread"] == pytest.approx(np.log(2) / 0.6745, 1e-3)
+    assert np.isnan(summarise_objects(objects[1:])["area_spread"])
 
 
 def test_doubt_is_what_is_missing_to_the_geometric_mean(labels):
