@@ -5,6 +5,7 @@ import pytest
 
 from cellid.config import AugmentSettings, Recipe
 from cellid.dataset import Dataset
+from cellid.dataset.subsets import train_on
 from cellid.imaging.instances import separate_touching
 from cellid.training.windows import Sample, TrainingWindows, ValidationWindows, prepare_samples
 
@@ -110,3 +111,17 @@ def test_what_is_not_known_has_no_weight_and_moves_with_the_image(recipe: Recipe
         assert not weights[inside].any()
         assert (weights[images[..., 0] < 0.01] == 3).all()
         np.testing.assert_array_equal(weights == 0, masks[..., 0] > 0)
+
+
+@pytest.mark.parametrize("chosen", [["f1"], ["f1", "f2", "f3", "f4"]])
+def test_fewer_fields_make_epochs_of_as_many_steps(
+    chosen: list[str], tiny_dataset: Dataset, recipe: Recipe
+) -> None:
+    part = train_on(tiny_dataset, chosen, seed=1)
+    every, fewer = (
+        TrainingWindows(prepare_samples(data, "train", recipe, 1.0, 12.0), recipe, epoch=0)
+        for data in (tiny_dataset, part)
+    )
+    shown = [np.concatenate([w[i][0] for i in range(len(w))]) for w in (every, fewer)]
+    assert shown[0].shape == shown[1].shape
+    assert len(np.unique(shown[1], axis=0)) == len(shown[1])  # a crop is never shown alike
