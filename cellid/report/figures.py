@@ -74,7 +74,9 @@ def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
         (iou, "iou", "Overlap", "IoU of nucleus pixels"),
     )
     for axes, column, title, label in panels:
-        _dress(axes, theme)
+        dress_axes(axes, theme)
+        axes.set_xlabel("epoch", color=theme.ink)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         axes.set_title(title, loc="left", color=theme.ink, fontsize=11, fontweight="bold")
         axes.set_ylabel(label, color=theme.ink)
         marker = "o" if len(history) == 1 else None
@@ -101,18 +103,24 @@ def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
     loss.yaxis.set_minor_locator(NullLocator())
     iou.set_ylim(0, 1)
     for axes, place in ((loss, "upper right"), (iou, "lower right")):
-        axes.legend(
-            loc=place,
-            labelcolor=theme.ink,
-            facecolor=theme.paper,
-            edgecolor="none",
-            framealpha=0.9,
-            fontsize=9,
-        )
+        add_legend(axes, theme, place)
     return figure
 
 
-def _dress(axes: Axes, theme: Theme) -> None:
+def add_legend(axes: Axes, theme: Theme, place: str) -> None:
+    """Add the legend of every figure; ``place`` is Matplotlib's, such as "lower right"."""
+    axes.legend(
+        loc=place,
+        labelcolor=theme.ink,
+        facecolor=theme.paper,
+        edgecolor="none",
+        framealpha=0.9,
+        fontsize=9,
+    )
+
+
+def dress_axes(axes: Axes, theme: Theme) -> None:
+    """Give axes the looks of every figure: a faint grid, and a line below only."""
     axes.set_facecolor(theme.paper)
     axes.grid(color=theme.faint, lw=0.6)
     axes.set_axisbelow(True)
@@ -120,8 +128,6 @@ def _dress(axes: Axes, theme: Theme) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(theme.faint)
-    axes.set_xlabel("epoch", color=theme.ink)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
 
 def draw_contact_sheet(dataset: Dataset, path: Path) -> None:
