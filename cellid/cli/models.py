@@ -16,7 +16,7 @@ from cellid.cli.app import (
     app,
     start_keras,
 )
-from cellid.config import InputSettings, OutputSettings
+from cellid.config import InputSettings, LearningCurveSettings, OutputSettings
 from cellid.recipes import load_recipe
 
 
@@ -37,6 +37,32 @@ def train(
     settings = load_recipe(preset, recipe, set_ or ())
     run = workflow(read_dataset(dataset), out, settings, overwrite)
     typer.echo(f"run: {run.folder}; next: cellid evaluate {run.folder} {dataset}")
+
+
+@app.command("learning-curve")
+def learning_curve(
+    dataset: DatasetFolder,
+    out: Out,
+    preset: Preset = None,
+    recipe: RecipeFile = None,
+    set_: Overrides = None,
+    repeats: Annotated[
+        int,
+        typer.Option(min=1, help="Trainings on each number of fields, every one on other fields."),
+    ] = LearningCurveSettings().repeats,
+) -> None:
+    """Say what more images would bring: train on 1, 2, 4, 8 … fields, and score.
+
+    Interrupted, it goes on when called again; with more repeats, it adds them.
+    """
+    start_keras()
+    from cellid.dataset import read_dataset
+    from cellid.workflows.learning_curve import trace_learning_curve
+
+    settings = LearningCurveSettings(repeats=repeats)
+    trace_learning_curve(
+        read_dataset(dataset), out, load_recipe(preset, recipe, set_ or ()), settings
+    )
 
 
 @app.command()
