@@ -1,6 +1,5 @@
 """Every segmentation score of an image, a data set and a bootstrap, from a pair of label images."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,7 +13,7 @@ from cellid.errors import CellidError
 from cellid.evaluation.bootstrap import Difference, Interval, bootstrap_scores, compare_scores
 from cellid.evaluation.contingency import tabulate_overlap
 from cellid.evaluation.counting import CountErrors, compare_counts
-from cellid.evaluation.counts import Summable, add_columns, divide
+from cellid.evaluation.counts import Summable, add_columns, mean_defined
 from cellid.evaluation.fragmentation import Fragmentation, count_splits_and_merges
 from cellid.evaluation.matching import Matching, match_table
 from cellid.evaluation.objects import ObjectCounts, count_objects, tabulate_components
@@ -136,7 +135,7 @@ class Report:
         """
         _check_rows(self.rows)
         table = [row.as_dict() for row in self.rows]
-        return {name: _mean([scores[name] for scores in table]) for name in table[0]}
+        return {name: mean_defined([scores[name] for scores in table]) for name in table[0]}
 
     def intervals(self, settings: EvaluateSettings, seed: int) -> dict[str, Interval]:
         """Return every pooled score with its bootstrap interval over images.
@@ -274,8 +273,3 @@ def _check_rows(rows: Sequence[ImageScores]) -> None:
             got=" and ".join(sorted(map(str, thresholds))),
             remedy="evaluate all images with the same settings",
         )
-
-
-def _mean(scores: Sequence[float]) -> float:
-    defined = [score for score in scores if not math.isnan(score)]
-    return divide(sum(defined), len(defined))

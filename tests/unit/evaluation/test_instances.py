@@ -83,6 +83,15 @@ def test_overlapping_masks_keep_their_pixels():
     assert matching == Matching(1, 1, 0, 1.0, 1.0)
 
 
+def test_masks_lie_where_their_boxes_do():
+    found = Detections(np.array([[1, 2, 3, 4]]), np.ones(1), np.zeros(1), np.ones((1, 3, 3)))
+    true = label_instances(draw("......", "..AA..", "..AA.."))
+
+    matching = match_instances(true, detected_instances(found, (3, 6)), by="mask", iou_threshold=1)
+
+    assert matching.true_positives == 1
+
+
 def test_unsure_objects_are_left_out():
     predicted = label_instances(PREDICTED, scores=np.array([0.9, 0.5, 0.4, 0.8]))
 
