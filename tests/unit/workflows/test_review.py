@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import tifffile
 
+from cellid.cli import main
 from cellid.dataset import (
     Correction,
     Dataset,
@@ -273,3 +274,23 @@ def test_a_review_of_other_images_is_refused(dataset: Dataset, review: Path) -> 
     after, problems, _ = take(dataset, review, overwrite=True)
     assert set(problems) == {"f1", "f2", "f3"}
     assert not by_hand(after)
+
+
+def test_the_command_says_by_its_status_whether_all_was_taken(
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    review = tmp_path / "review"
+
+    def call(*options: str) -> Any:
+        with pytest.raises(SystemExit) as stop:
+            main(["review", str(dataset.folder), *options])
+        return stop.value.code
+
+    assert call() == 2
+    assert "--out, --take" in capsys.readouterr().err
+    assert call("--out", str(review), "--crop", "f1", "--crop", "f2") == 0
+    as_imagej(review / "labels" / "f1.tif", correct(dataset.labels("f1")))
+    assert call("--take", str(review), "--by", "Ada", "--weight", "3") == 0
+    assert by_hand(read_dataset(dataset.folder)) == ["f1"]
+    (review / "labels" / "f2.tif").write_bytes(b"")
+    assert call("--take", str(review)) == 1
