@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from cellid.errors import CellidError
 from cellid.evaluation.bootstrap import Interval, draw_rows, percentile_interval
 from cellid.evaluation.contingency import Counts
-from cellid.evaluation.counts import BinaryCounts, divide, mean_defined
+from cellid.evaluation.counts import BinaryCounts, check_any, divide, mean_defined
 
 Floats = NDArray[np.float64]
 
@@ -237,13 +237,7 @@ def calibration_error(curve: pd.DataFrame) -> float:
 
 
 def _join(fields: Sequence[Classified]) -> tuple[Counts, Floats]:
-    if not fields:
-        raise CellidError(
-            "fields",
-            expected="at least one classified field",
-            got="none",
-            remedy="check that the test split holds images",
-        )
+    check_any(fields)
     return (
         np.concatenate([field.true for field in fields]),
         np.concatenate([field.probabilities for field in fields]),

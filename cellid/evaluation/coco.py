@@ -6,13 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from faster_coco_eval import COCO
-from faster_coco_eval.core.faster_eval_api import COCOeval_faster
+from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from cellid.errors import CellidError
-from cellid.evaluation.counts import divide
+from cellid.evaluation.counts import check_any, divide
 from cellid.evaluation.instances import Instances, Outline, check_comparable
 
 _COCO_NAME = {"box": "bbox", "mask": "segm"}
@@ -78,13 +76,7 @@ def score_coco(
     ----------
     Lin et al., Microsoft COCO, ECCV 2014; the definitions are those of ``pycocotools``.
     """
-    if not images:
-        raise CellidError(
-            "images",
-            expected="at least one image",
-            got="none",
-            remedy="check that the test split holds images",
-        )
+    check_any(images)
     for true, predicted in images:
         check_comparable(true, predicted, by)
     classes = {number for pair in images for each in pair for number in each.classes.tolist()}

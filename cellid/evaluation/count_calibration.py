@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellid.errors import CellidError
 from cellid.evaluation.counting import (
     compare_counts,
     count_by_area,
@@ -16,7 +15,7 @@ from cellid.evaluation.counting import (
     count_instances,
     median_absolute_error,
 )
-from cellid.evaluation.counts import divide
+from cellid.evaluation.counts import check_any, divide
 from cellid.evaluation.objects import Connectivity
 
 METHODS = ("components", "instances", "area")
@@ -81,13 +80,7 @@ def calibrate_counts(counts: pd.DataFrame) -> pd.DataFrame:
     CellidError
         If there are no images.
     """
-    if counts.empty:
-        raise CellidError(
-            "counts",
-            expected="at least one counted image",
-            got="none",
-            remedy="check that the test split holds images",
-        )
+    check_any(counts)
     return pd.DataFrame({method: _calibrate(counts, method) for method in METHODS}).T
 
 

@@ -1,9 +1,11 @@
 """Counts that add up over images, and the scores that derive from them."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
+
+from cellid.errors import CellidError
 
 
 def divide(numerator: float, denominator: float) -> float:
@@ -21,6 +23,17 @@ def mean_defined(scores: Iterable[float]) -> float:
     """Return the mean of the scores that are defined, not nan; of none it is nan itself."""
     defined = [score for score in scores if not math.isnan(score)]
     return divide(sum(defined), len(defined))
+
+
+def check_any(images: Sized) -> None:
+    """Raise CellidError if there are no images to score."""
+    if not len(images):
+        raise CellidError(
+            "images",
+            expected="at least one evaluated image",
+            got="none",
+            remedy="check that the test split holds images",
+        )
 
 
 class Summable:

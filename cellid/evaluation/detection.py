@@ -35,7 +35,7 @@ from cellid.errors import CellidError
 from cellid.evaluation.assignment import choose_pairs
 from cellid.evaluation.contingency import Contingency, tabulate_overlap
 from cellid.evaluation.counting import CountErrors, compare_counts, median_absolute_error
-from cellid.evaluation.counts import BinaryCounts, divide
+from cellid.evaluation.counts import BinaryCounts, check_any, divide
 from cellid.evaluation.matching import match_table
 from cellid.types import check_labels
 
@@ -158,13 +158,7 @@ def score_detection(images: Sequence[FoundCells]) -> DetectionScores:
     CellidError
         If there are no images.
     """
-    if not images:
-        raise CellidError(
-            "images",
-            expected="at least one image",
-            got="none",
-            remedy="check that the test split holds images",
-        )
+    check_any(images)
     overlap = reduce(add, (image.by_overlap for image in images))
     distance = reduce(add, (image.by_distance for image in images))
     counts = reduce(add, (image.counts for image in images))

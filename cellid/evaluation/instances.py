@@ -113,7 +113,7 @@ def label_instances(
 
 
 def detected_instances(detections: Detections, frame: tuple[int, int]) -> Instances:
-    """Return the objects of a detector, their masks pasted into the frame.
+    """Return the objects of a detector, or true boxes, their masks pasted into the frame.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from cellid.errors import CellidError
 from cellid.evaluation.bootstrap import Difference, Interval, bootstrap_scores, compare_scores
 from cellid.evaluation.contingency import tabulate_overlap
 from cellid.evaluation.counting import CountErrors, compare_counts
-from cellid.evaluation.counts import Summable, add_columns, mean_defined
+from cellid.evaluation.counts import Summable, add_columns, check_any, mean_defined
 from cellid.evaluation.fragmentation import Fragmentation, count_splits_and_merges
 from cellid.evaluation.matching import Matching, match_table
 from cellid.evaluation.objects import ObjectCounts, count_objects, tabulate_components
@@ -258,13 +258,7 @@ def pool(rows: Sequence[ImageScores], name: str = "pooled") -> ImageScores:
 
 
 def _check_rows(rows: Sequence[ImageScores]) -> None:
-    if not rows:
-        raise CellidError(
-            "rows",
-            expected="at least one evaluated image",
-            got="none",
-            remedy="check that the test split holds images",
-        )
+    check_any(rows)
     thresholds = {row.iou_thresholds for row in rows}
     if len(thresholds) > 1:
         raise CellidError(

@@ -168,5 +168,5 @@ def test_what_does_not_fit_is_refused(true, probabilities):
 
 
 def test_no_fields_are_refused():
-    with pytest.raises(CellidError, match="at least one classified field"):
+    with pytest.raises(CellidError, match="at least one evaluated image"):
         score_classes([])

@@ -99,5 +99,5 @@ def test_a_mask_without_pixels_has_one_run():
 
 
 def test_no_images_are_refused():
-    with pytest.raises(CellidError, match="at least one image"):
+    with pytest.raises(CellidError, match="at least one evaluated image"):
         score_coco([], by="box", max_detections=100)

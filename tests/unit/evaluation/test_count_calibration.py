@@ -78,5 +78,5 @@ def test_one_image_has_no_limits():
 
 
 def test_no_images_are_refused():
-    with pytest.raises(CellidError, match="at least one counted image"):
+    with pytest.raises(CellidError, match="at least one evaluated image"):
         calibrate_counts(tabulate_counts([], connectivity=8, nucleus_area_px=4))

@@ -36,14 +36,9 @@ PREDICTED = draw(
 EMPTY = np.zeros_like(TRUE)
 
 
-def counts(true_positives, false_positives, false_negatives):
-    return BinaryCounts(true_positives, false_positives, false_negatives)
-
-
-def same(found, true_positives, false_positives, false_negatives):
-    return (found.true_positives, found.false_positives, found.false_negatives) == (
-        *(true_positives, false_positives, false_negatives),
-    )
+def same(found, *expected):
+    """Whether hits, false objects and misses are as expected."""
+    return found.values()[:3] == expected
 
 
 def test_hand_counted_cells():
@@ -107,15 +102,15 @@ def test_centres_by_ascending_label():
 def test_a_distance_equal_to_the_limit_matches():
     true, predicted = np.array([[0.0, 0.0]]), np.array([[24.0, 32.0]])
 
-    assert match_centres(true, predicted, max_distance=40) == counts(1, 0, 0)
-    assert match_centres(true, predicted, max_distance=39.99) == counts(0, 1, 1)
+    assert match_centres(true, predicted, max_distance=40) == BinaryCounts(1, 0, 0)
+    assert match_centres(true, predicted, max_distance=39.99) == BinaryCounts(0, 1, 1)
 
 
 def test_most_centres_come_before_the_closest():
     true, predicted = np.array([[0.0, 0], [0, 3]]), np.array([[0.0, 3.5], [0, 6]])
 
     # The closest pair, 3 and 3.5, would leave 0 and 6 without partners.
-    assert match_centres(true, predicted, max_distance=4) == counts(2, 0, 0)
+    assert match_centres(true, predicted, max_distance=4) == BinaryCounts(2, 0, 0)
 
 
 def test_distances_in_micrometres_need_the_pixel_size():
@@ -128,5 +123,5 @@ def test_distances_in_micrometres_need_the_pixel_size():
 
 
 def test_no_images_are_refused():
-    with pytest.raises(CellidError, match="at least one image"):
+    with pytest.raises(CellidError, match="at least one evaluated image"):
         score_detection([])
