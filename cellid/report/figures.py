@@ -6,6 +6,7 @@ Drawn with matplotlib's objects, not pyplot: no window, no state shared between 
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -102,13 +103,13 @@ def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
     loss.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     loss.yaxis.set_minor_locator(NullLocator())
     iou.set_ylim(0, 1)
-    for axes, place in ((loss, "upper right"), (iou, "lower right")):
-        add_legend(axes, theme, place)
+    add_legend(loss, theme, "upper right")
+    add_legend(iou, theme, "lower right")
     return figure
 
 
-def add_legend(axes: Axes, theme: Theme, place: str) -> None:
-    """Add the legend of every figure; ``place`` is Matplotlib's, such as "lower right"."""
+def add_legend(axes: Axes, theme: Theme, place: Literal["upper right", "lower right"]) -> None:
+    """Add the legend of every figure."""
     axes.legend(
         loc=place,
         labelcolor=theme.ink,
