@@ -19,7 +19,7 @@ from cellid.io.writers import replacing
 from cellid.report.samples import (
     THUMBNAIL_PX,
     describe_fate,
-    describe_labels,
+    describe_nuclei,
     draw_thumbnail,
     name_reason,
     sample_crops,
@@ -164,7 +164,7 @@ def draw_contact_sheet(dataset: Dataset, path: Path) -> None:
             left / width,
             (bottom + THUMBNAIL_PX + 6) / height,
             f"{crop.id}\n{describe_fate(crop.kept, crop.split, crop.reason)}, "
-            f"{describe_labels(crop.n_nuclei, crop.doubt)}",
+            f"{describe_nuclei(crop.n_nuclei, crop.doubt)}",
             fontsize=9,
             color=_KEPT if crop.kept else _DROPPED,
         )

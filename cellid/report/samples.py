@@ -63,7 +63,7 @@ def describe_fate(kept: bool, split: str, reason: str) -> str:
     return f"kept, {split}" if kept else f"dropped: {name_reason(reason)}"
 
 
-def describe_labels(n_nuclei: int, doubt: float) -> str:
+def describe_nuclei(n_nuclei: int, doubt: float) -> str:
     """Return what a crop's labels are like, such as "12 nuclei, doubt 0.21"."""
     nuclei = count(n_nuclei, "nucleus", "nuclei")
     return nuclei if math.isnan(doubt) else f"{nuclei}, doubt {doubt:.2f}"

@@ -29,7 +29,7 @@ from cellid.report.samples import (
     LINE_PX,
     brighten,
     describe_fate,
-    describe_labels,
+    describe_nuclei,
     draw_thumbnail,
     encode_jpeg,
     encode_png,
@@ -278,7 +278,7 @@ def write_contact_sheet(dataset: Dataset) -> str:
         fate = describe_fate(crop.kept, crop.split, crop.reason)
         caption = (
             f"<b class={'kept' if crop.kept else 'dropped'}>{escape(fate)}</b> "
-            f"{escape(crop.id)}, {describe_labels(crop.n_nuclei, crop.doubt)}"
+            f"{escape(crop.id)}, {describe_nuclei(crop.n_nuclei, crop.doubt)}"
         )
         picture = encode_jpeg(draw_thumbnail(dataset, crop.id))
         figures.append(make_picture(data_uri("jpeg", picture), f"{crop.id}: {fate}", caption))

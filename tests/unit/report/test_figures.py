@@ -17,7 +17,7 @@ from cellid.report.figures import (
 )
 from cellid.report.samples import (
     brighten,
-    describe_labels,
+    describe_nuclei,
     draw_thumbnail,
     rank_images,
     sample_crops,
@@ -91,8 +91,8 @@ def test_the_most_doubtful_come_first_and_the_unknown_last(study):
     assert chosen["kept"].tolist() == [True] * 12 + [False] * 6
     assert chosen["doubt"].tolist()[:11] == [0.4] * 5 + [0.2] * 6
     assert chosen["id"].tolist()[11] == "a4_y0_x64"
-    assert describe_labels(1, 0.256) == "1 nucleus, doubt 0.26"
-    assert describe_labels(7, np.nan) == "7 nuclei"
+    assert describe_nuclei(1, 0.256) == "1 nucleus, doubt 0.26"
+    assert describe_nuclei(7, np.nan) == "7 nuclei"
 
 
 def test_thumbnails_show_labels_on_the_stain(study):
