@@ -106,6 +106,18 @@ def test_a_distance_equal_to_the_limit_matches():
     assert match_centres(true, predicted, max_distance=39.99) == BinaryCounts(0, 1, 1)
 
 
+@pytest.mark.parametrize("compat", [None, "fluocells"])
+@pytest.mark.parametrize(("distance_px", "counts"), [(5, (1, 0, 0)), (4.99, (0, 1, 1))])
+def test_the_limit_belongs_to_what_is_found(compat, distance_px, counts):
+    true, predicted = (
+        draw("A....", ".....", ".....", "....."),
+        draw(".....", ".....", ".....", "....a"),
+    )
+    settings = DetectionSettings(distance_px=distance_px, compat=compat)
+
+    assert same(find_cells(true, predicted, settings).by_distance, *counts)
+
+
 def test_most_centres_come_before_the_closest():
     true, predicted = np.array([[0.0, 0], [0, 3]]), np.array([[0.0, 3.5], [0, 6]])
 
