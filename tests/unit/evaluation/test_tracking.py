@@ -6,6 +6,7 @@ import pytest
 
 from cellid.errors import CellidError
 from cellid.evaluation.contingency import tabulate_overlap
+from cellid.evaluation.counts import BinaryCounts
 from cellid.evaluation.tracking import SegScores, TrackingScores, measure_seg, score_tracking
 
 from .pictures import draw
@@ -131,9 +132,7 @@ def test_scores_are_the_weighted_errors():
 
 
 def test_the_worst_is_to_start_from_nothing():
-    worse_than_nothing = dataclasses.replace(PERFECT, false_positives=1000, edges_to_delete=1000)
-
-    scores = worse_than_nothing
+    scores = dataclasses.replace(PERFECT, false_positives=1000, edges_to_delete=1000)
 
     assert (scores.det, scores.lnk, scores.tra) == (0, 0, 0)
 
@@ -177,10 +176,30 @@ def test_a_division_a_frame_off_is_found_with_a_tolerance_of_one(predicted, pred
         for tolerance in (0, 1)
     )
 
-    assert (exact.true_positives, exact.false_positives, exact.false_negatives) == (0, 1, 1)
-    assert (tolerant.true_positives, tolerant.false_positives, tolerant.false_negatives) == (
-        *(1, 0, 0),
-    )
+    assert exact == BinaryCounts(0, 1, 1)
+    assert tolerant == BinaryCounts(1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("last_frame", "daughter_ends", "found"),
+    [("BB.DD.CC", 3, (0, 1)), ("BB....CC", 2, (0, 0))],
+    ids=["still there", "gone by then"],
+)
+def test_a_daughter_seen_a_frame_late_must_still_be_there(last_frame, daughter_ends, found):
+    true_tracks = tracks("1 0 1 0", "2 2 3 1", "3 0 3 0", f"4 2 {daughter_ends} 1")
+
+    divisions = [
+        score(
+            (*TRUE, last_frame),
+            ("AAAA..CC", "AAAA..CC", "BB....CC", "BB.DD.CC"),
+            true_tracks,
+            tracks("1 0 1 0", "2 2 3 1", "3 0 3 0", "4 3 3 1"),
+            tolerance,
+        ).divisions
+        for tolerance in (0, 1)
+    ]
+
+    assert tuple(each.true_positives for each in divisions) == found
 
 
 def test_a_division_is_not_found_twice():
@@ -193,9 +212,7 @@ def test_a_division_is_not_found_twice():
         tolerance=1,
     ).divisions
 
-    assert (divisions.true_positives, divisions.false_positives, divisions.false_negatives) == (
-        *(1, 1, 0),
-    )
+    assert divisions == BinaryCounts(1, 1, 0)
 
 
 def test_one_daughter_is_no_division():
