@@ -65,9 +65,7 @@ def separate_touching(labels: Labels) -> NDArray[np.bool_]:
     -------
     (Y, X) bool
     """
-    # float32 holds every number up to 2^24 exactly, and OpenCV dilates it
-    highest = cv2.dilate(labels.astype(np.float32), np.ones((3, 3), np.uint8))
-    return np.asarray((labels > 0) & (highest <= labels))
+    return np.asarray((labels > 0) & (_dilate(labels) <= labels))
 
 
 def _split(
@@ -101,5 +99,11 @@ def grow_labels(labels: Labels) -> Labels:
 
     Where two objects would meet, the higher number takes the pixel.
     """
-    grown = cv2.dilate(labels.astype(np.float32), np.ones((3, 3), np.uint8))
-    return np.where(labels > 0, labels, np.asarray(grown).astype(np.int32))
+    return np.where(labels > 0, labels, _dilate(labels).astype(np.int32))
+
+
+def _dilate(labels: Labels) -> NDArray[np.floating]:
+    """Give every pixel the highest number among its own and those around it."""
+    # OpenCV dilates no integers of 32 bits; float32 holds them exactly up to 2^24.
+    exact = np.float32 if labels.max(initial=0) <= 2**24 else np.float64
+    return np.asarray(cv2.dilate(labels.astype(exact), np.ones((3, 3), np.uint8)))

@@ -103,3 +103,9 @@ def test_growing_adds_one_pixel_of_background_only() -> None:
     row = [4, 4, 4, 9, 9, 9]
     assert grow_labels(labels).tolist() == [row, [4, 4, 4, 9, 9, 7], row]
     assert grow_labels(labels).dtype == np.int32
+
+
+def test_numbers_beyond_single_precision_stay_exact() -> None:
+    labels = np.array([[2**24, 2**24 + 1, 0, 2**31 - 1]], np.int32)
+    assert separate_touching(labels).tolist() == [[False, True, False, True]]
+    assert grow_labels(labels).tolist() == [[2**24, 2**24 + 1, 2**31 - 1, 2**31 - 1]]
