@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,12 +13,14 @@ from cellid.labeling.field import fill_dead
 from cellid.labeling.outline import Outlines, outline, sharpen
 from cellid.labeling.quality import ObjectQuality, judge
 from cellid.labeling.scale import estimate_diameter, measure_noise
+from cellid.labeling.shape import Floats, find_cut, score_likeness, sum_moments
 from cellid.labeling.splitting import cut_waists
 from cellid.labeling.tree import grow_tree, select_nuclei
-from cellid.types import Labels
+from cellid.types import Frame, Labels
 
 # More levels find no more nuclei and take longer.
 _N_LEVELS = 16
+_LEAST_LIKENESS = 0.3  # of what is found beside the cores chosen first
 # Where hand-drawn nuclei and the objects found are equally many.
 _LEAST_SCORE = 0.2
 
@@ -73,7 +76,7 @@ def label_auto(stain: NDArray[np.generic], settings: LabelSettings) -> AutoLabel
     noise = measure_noise(image)
     image, dead = fill_dead(image, noise)
     diameter = settings.diameter_px or estimate_diameter(image, noise)
-    work = enhance(image, diameter)
+    work = enhance(image, diameter, noise)
     if work is None:
         return _find_nothing(image.shape, diameter, noise)
     found = _find_objects(work)
@@ -84,20 +87,25 @@ def label_auto(stain: NDArray[np.generic], settings: LabelSettings) -> AutoLabel
     labels = sharpen(image, found, work, diameter)
     if dead is not None:
         labels[dead] = 0
-    order = _order_objects(labels, quality)
-    number = np.zeros(quality.score.size + 1, np.int32)
-    number[order + 1] = np.arange(1, order.size + 1)
-    return AutoLabels(number[labels], quality.select(order), diameter, noise)
+    order = _number_anew(labels, quality.score > _LEAST_SCORE)
+    return AutoLabels(labels, quality.select(order), diameter, noise)
 
 
-def _order_objects(labels: Labels, quality: ObjectQuality) -> NDArray[np.int64]:
-    """List the rows of the objects worth keeping, from the top of the image down."""
-    pixels = np.flatnonzero(labels)[::-1]
-    first = np.full(quality.score.size + 1, labels.size)
-    first[labels.ravel()[pixels]] = pixels
+def _number_anew(labels: Labels, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number the objects worth keeping from the top of the image down, in place.
+
+    Returns the row of each, in the new order.
+    """
+    pixels = np.flatnonzero(labels > 0)
+    old = labels.ravel()[pixels]
+    first = np.full(kept.size + 1, labels.size)
+    first[old[::-1]] = pixels[::-1]
     order = np.argsort(first[1:], kind="stable")
-    kept = (first[1:] < labels.size) & (quality.score > _LEAST_SCORE)
-    return order[kept[order]]
+    order = order[(kept & (first[1:] < labels.size))[order]]
+    number = np.zeros(kept.size + 1, np.int32)
+    number[order + 1] = np.arange(1, order.size + 1)
+    labels.ravel()[pixels] = number[old]
+    return order
 
 
 def _find_objects(work: WorkingImage) -> Outlines:
@@ -105,8 +113,25 @@ def _find_objects(work: WorkingImage) -> Outlines:
     top = float(work.band.max())
     if top <= work.floor:
         return outline(np.zeros(work.band.shape, np.int32), work)
-    tree = grow_tree(work.band, np.geomspace(work.floor, top, _N_LEVELS, endpoint=False))
-    return outline(select_nuclei(tree, np.pi * work.diameter_px**2 / 4), work)
+    levels = np.geomspace(work.floor, top, _N_LEVELS, endpoint=False)
+    area = np.pi * work.diameter_px**2 / 4
+    cores = select_nuclei(grow_tree(work.band, levels), area)
+    return outline(_add_overshadowed(cores, work.band, levels, area), work)
+
+
+def _add_overshadowed(cores: Labels, band: Frame, levels: Floats, area_px: float) -> Labels:
+    """Add nuclei that lie beside brighter ones and merge with them at every level they reach.
+
+    What the chosen cores leave of the image is searched again, and only what looks like a
+XX = band * (cv2.dilate((cores > 0).view(np.uint8), np.ones((3, 3), np.uint8)) == 0)
+    # Half of the levels show what no brighter neighbour hides any more.
+    more = select_nuclei(grow_tree(rest, levels[::2]), area_px)
+    n = int(more.max()) + 1
+    moments = sum_moments(more.ravel(), more.shape[1], n)
+    kept = score_likeness(moments, area_px, find_cut(more, n)) > _LEAST_LIKENESS
+    kept[0] = False
+    number = np.where(kept, np.cumsum(kept) + int(cores.max()), 0).astype(np.int32)
+    return np.asarray(np.where(cores > 0, cores, number[more]))
 
 
 def _find_nothing(shape: tuple[int, ...], diameter_px: float, noise: float) -> AutoLabels:

@@ -12,12 +12,13 @@ from cellid.types import Frame
 # image itself; a finer working image finds no more nuclei and takes longer.
 _WORKING_DIAMETER_PX = 12.0
 # Reducing by less than this loses more than it saves.
-_WORTHWHILE = 0.66
+_WORTHWHILE = 0.9
 # All lengths below are in nucleus diameters.
 _BACKGROUND_BOX = 2.0  # a box this wide holds some background, except in the densest places
 _BLOCK = 4.0  # of the equalisation: some nuclei and their surroundings
 _SLOPE = 3.0  # of the equalisation, as in the thesis (5.2.3)
 _FINE, _COARSE = 0.08, 0.6  # the band that a nucleus lives in, Gaussian standard deviations
+_COARSE_SIGMA_PX = 3.0  # of a wide Gaussian after reduction: sampled finely enough
 # Contrast of the brightest thousandth, in noise, below which grey levels are not stretched.
 _LEAST_CONTRAST = 20.0
 _NOISE_FACTOR = 4.0  # standard deviations of noise that the band must exceed
@@ -32,6 +33,8 @@ class WorkingImage:
     ----------
     stain : (y, x) float32
         The image, reduced and its background subtracted; grey levels as given.
+    smooth : (y, x) float32
+        ``stain``, its noise a little smoothed.
     band : (y, x) float32
         Equalised stain between the scales of nuclear texture and of cells, positive in nuclei.
     floor : float
@@ -45,6 +48,7 @@ class WorkingImage:
     """
 
     stain: Frame
+    smooth: Frame
     band: Frame
     floor: float
     noise: float
@@ -52,7 +56,7 @@ class WorkingImage:
     diameter_px: float
 
 
-def enhance(image: Frame, diameter_px: float) -> WorkingImage | None:
+def enhance(image: Frame, diameter_px: float, noise: float) -> WorkingImage | None:
     """Reduce a stain image to working resolution and even it out.
 
     Parameters
@@ -60,13 +64,15 @@ def enhance(image: Frame, diameter_px: float) -> WorkingImage | None:
     image : (Y, X) float32
     diameter_px : float
         Diameter of a nucleus in ``image``.
+    noise : float
+        Standard deviation of the noise in ``image``, grey levels.
 
     Returns
     -------
     WorkingImage or None
         None for an image without any contrast.
     """
-    scale = _WORKING_DIAMETER_PX / diameter_px
+    scale = min(_WORKING_DIAMETER_PX / diameter_px, 1.0)
     if scale > _WORTHWHILE:
         scale = 1.0
     stain = image
@@ -74,19 +80,21 @@ def enhance(image: Frame, diameter_px: float) -> WorkingImage | None:
         size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
         stain = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
     d = diameter_px * scale
-    noise = measure_noise(stain)
+    # Resampling correlates the noise of neighbours, which hides some of it from the measure.
+    noise = max(measure_noise(stain), noise * scale)
     background = _find_background(stain, d)
     stain = stain - background
     white = max(float(np.percentile(stain[::2, ::2], 99.9)), _LEAST_CONTRAST * noise)
     if white <= 0:
         return None
     even = _equalise(np.clip(stain / white, 0, 1), d)
-    fine, coarse = (cv2.GaussianBlur(even, (0, 0), sigma * d) for sigma in (_FINE, _COARSE))
-    band = np.asarray(fine - coarse, np.float32)
+    fine = cv2.GaussianBlur(even, (0, 0), _FINE * d)
+    band = np.asarray(fine - _blur_widely(even, _COARSE * d), np.float32)
     # A Gaussian of s pixels leaves 1 / (2 s √π) of white noise.
     left = measure_noise(even) / (2 * np.sqrt(np.pi) * _FINE * d)
     return WorkingImage(
         stain=stain,
+        smooth=np.asarray(cv2.GaussianBlur(stain, (0, 0), 0.5)),
         band=band,
         floor=max(_LEAST_BAND, _NOISE_FACTOR * left),
         noise=noise,
@@ -100,7 +108,17 @@ def _find_background(stain: Frame, d: float) -> Frame:
     box = int(_BACKGROUND_BOX * d) | 1
     smooth = cv2.GaussianBlur(stain, (0, 0), 0.2 * d)
     lowest = cv2.erode(smooth, np.ones((box, box), np.uint8))
-    return np.asarray(cv2.GaussianBlur(lowest, (0, 0), d), np.float32)
+    return _blur_widely(np.asarray(lowest, np.float32), d)
+
+
+def _blur_widely(image: Frame, sigma_px: float) -> Frame:
+    """Blur at a resolution where the Gaussian takes few pixels."""
+    step = max(1, int(sigma_px / _COARSE_SIGMA_PX))
+    size = [max(1, length // step) for length in image.shape]
+    small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(small, (0, 0), sigma_px / step)
+    wide = cv2.resize(blurred, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(wide, np.float32)
 
 
 def _equalise(image: Frame, d: float) -> Frame:

@@ -17,6 +17,7 @@ _LONG = 3.0  # diameters: beyond, the score falls with the square, for fibres ar
 # Contrasts at which the score is halved: against the typical nucleus of the image, against
 # the surroundings (a nucleus stands out of its cytoplasm) and against noise.
 _TYPICAL, _SURROUNDINGS, _NOISE = 0.2, 1.0, 12.0
+_SPREAD_GLOW = 0.4  # of what the background has above the darkest place of the image
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ def judge(found: Outlines, work: WorkingImage) -> ObjectQuality:
     size = size * np.minimum(_LONG * work.diameter_px / measure_length(moments)[1:], 1) ** 2
     shape = np.exp(-((np.maximum(1 - ellipticity, 0) / _SHAPE_SPREAD) ** 2)) * size
     glow = np.maximum(found.outside[1:], 0)
+    # Of light that spreads further, a share: bumps on a glow are rarely nuclei.
+    count = np.maximum(np.bincount(found.objects.ravel(), minlength=n), 1)
+    below = np.bincount(found.objects.ravel(), work.background.ravel(), n) / count
+    glow += _SPREAD_GLOW * np.maximum(below[1:] - work.background.min(), 0)
     common = _TYPICAL * weighted_median(contrast, shape) + _NOISE * work.noise
     doubt = common + _SURROUNDINGS * glow
     score = shape * contrast / (contrast + doubt)

@@ -67,9 +67,9 @@ def grow_tree(image: Frame, levels: Floats) -> LevelTree:
         n, plane = cv2.connectedComponents(mask, connectivity=4, ltype=cv2.CV_32S)
         if n == 1:
             break
-        above = mask.ravel()[pixels] > 0
-        pixels = pixels[above]
         component = plane.ravel()[pixels]
+        above = component > 0
+        pixels, component = pixels[above], component[above]
         parent = np.zeros(n, np.int64)
         parent[component] = around[above]
         around = component + np.int32(starts[-1] - 1)

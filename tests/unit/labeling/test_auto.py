@@ -61,6 +61,24 @@ def test_an_image_without_nuclei_yields_none(image):
     assert found.quality.score.size == 0
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_smooth_and_noisy_backgrounds_of_every_type_yield_nothing(dtype):
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[:300, :400]
+    images = {
+        "gradient": np.round(x / 4 + y / 8 + 20),
+        "vignette": np.round(200 * np.exp(-((x - 180) ** 2 + (y - 140) ** 2) / 300**2)),
+        "photons on a gradient": rng.poisson(x / 8 + y / 16 + 20),
+        "noise": np.round(rng.normal(120, 8, x.shape)),
+        "offset noise of one grey level": 100 + rng.integers(0, 2, x.shape),
+        "hot pixels": np.where(rng.random(x.shape) < 1e-3, 250, rng.normal(50, 4, x.shape)),
+    }
+
+    counts = {name: int(label_stain(i.astype(dtype), SETTINGS).max()) for name, i in images.items()}
+
+    assert counts == dict.fromkeys(images, 0)
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("diameter_px", [None, 8.0, 30.0])
 def test_noise_yields_nothing(seed, diameter_px):
@@ -101,6 +119,27 @@ def test_dim_nuclei_beside_bright_ones_are_found():
     stain, true = draw((480, 480), grid(40, 12, 11, brightness, 4))
 
     assert f1(true, label_stain(stain, SETTINGS)) >= 0.98
+
+
+def test_a_dim_nucleus_in_the_skirt_of_a_bright_one_is_found():
+    pairs = []
+    for y in range(40, 300, 60):
+        for x in range(40, 300, 80):
+            pairs += [(y, x, 11, 150.0), (y, x + 22, 11, 500.0)]
+    stain, true = draw((320, 330), pairs, blur=2)
+
+    assert f1(true, label_stain(stain, SETTINGS)) == 1
+
+
+def test_bumps_on_a_glow_are_left_out():
+    nuclei = grid(50, 6, 12, 300.0)
+    stain, true = draw((300, 600), nuclei)
+    bumps = [(y, x + 300, 12, 60.0) for y, x, _, _ in nuclei]
+    glow = 1500 * (np.mgrid[:300, :600][1] > 300)
+    stain += cv2.GaussianBlur(glow.astype(np.float32), (0, 0), 30)
+    stain += draw((300, 600), bumps, noise=0, background=0)[0]
+
+    assert f1(true, label_stain(stain, SETTINGS)) >= 0.9
 
 
 def test_touching_nuclei_are_parted():
@@ -250,7 +289,7 @@ def test_every_nucleus_has_a_row():
     quality = found.quality
     assert {value.shape for value in vars(quality).values()} == {(36,)}
     assert np.all((quality.score > 0.2) & (quality.score <= 1))
-    np.testing.assert_allclose(quality.contrast, 200, rtol=0.1)
+    np.testing.assert_allclose(quality.contrast, 200, rtol=0.15)
     np.testing.assert_allclose(quality.ellipticity, 1, atol=0.05)
     assert found.noise == pytest.approx(4, rel=0.2)
 

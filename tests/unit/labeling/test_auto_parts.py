@@ -163,20 +163,20 @@ def test_a_dead_corner_is_filled_and_a_black_background_is_not():
 
 def test_the_outline_runs_at_half_height_inside_its_zone():
     stain = np.zeros((80, 100), np.float32)
-    stain[disc(40, 30, 12)] = 100
-    stain[disc(40, 70, 12)] = 1000
-    stain = cv2.GaussianBlur(stain, (0, 0), 2)
+    stain[disc(40, 30, 7)] = 100
+    stain[disc(40, 70, 7)] = 1000
+    stain = cv2.GaussianBlur(stain, (0, 0), 1)
     cores = np.zeros((80, 100), np.int32)
-    cores[disc(40, 30, 9)], cores[disc(40, 70, 9)] = 1, 2
-    work = enhance(stain, 17.0)
+    cores[disc(40, 30, 5)], cores[disc(40, 70, 5)] = 1, 2
+    work = enhance(stain, 13.0, 0.0)
     assert work is not None
     assert work.stain.shape == stain.shape
 
     found = outline(cores, work)
-    labels = sharpen(stain, found, work, 17.0)
+    labels = sharpen(stain, found, work, 13.0)
 
     for number in (1, 2):
-        assert np.sqrt((labels == number).sum() / np.pi) == pytest.approx(12, abs=0.7)
+        assert np.sqrt((labels == number).sum() / np.pi) == pytest.approx(7, abs=0.4)
     np.testing.assert_allclose(found.inside[1:], [100, 1000], rtol=0.05)
     quality = judge(found, work)
     np.testing.assert_allclose(quality.contrast, [100, 1000], rtol=0.1)
