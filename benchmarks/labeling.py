@@ -1,4 +1,4 @@
-"""Time the reference label method beside other programs.
+"""Time the label methods, and the reference beside other programs.
 
 ``python benchmarks/labeling.py [IMAGE]`` prints a table; without an image it draws one
 of 1408×1040 with nuclei on noise. ``cellprofiler-library-nightly`` needs Python 3.11
@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.exposure import equalize_adapthist
 
-from cellid.config import ClaheSettings, ReferenceLabelSettings
+from cellid.config import ClaheSettings, LabelSettings, ReferenceLabelSettings
 from cellid.imaging.clahe import clahe, to_uint8
+from cellid.labeling.auto import label_auto
 from cellid.labeling.reference import identify_objects
 from cellid.labeling.threshold import adaptive_otsu_threshold
 
@@ -110,6 +111,7 @@ def main() -> None:
         "CLAHE 8 bit, cellid": lambda: clahe(grey, settings),
         "CLAHE 8 bit, OpenCV": lambda: opencv.apply(grey),
         "CLAHE, scikit-image": lambda: equalize_adapthist(grey, settings.block_px, nbins=256),
+        "automatic labels, whole method": lambda: label_auto(stain, LabelSettings()),
         f"CLAHE {8 * stain.itemsize} bit as read, cellid": lambda: clahe(stain, settings),
     }
     sizes = {"diameter 5-30, window 20": THESIS, "diameter 12-45, window 60": LARGE}
