@@ -123,7 +123,9 @@ def _add_overshadowed(cores: Labels, band: Frame, levels: Floats, area_px: float
     """Add nuclei that lie beside brighter ones and merge with them at every level they reach.
 
     What the chosen cores leave of the image is searched again, and only what looks like a
-XX = band * (cv2.dilate((cores > 0).view(np.uint8), np.ones((3, 3), np.uint8)) == 0)
+    nucleus counts: leftovers have odd shapes.
+    """
+    rest = band * (cv2.dilate((cores > 0).view(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     # Half of the levels show what no brighter neighbour hides any more.
     more = select_nuclei(grow_tree(rest, levels[::2]), area_px)
     n = int(more.max()) + 1
