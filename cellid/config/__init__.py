@@ -1,0 +1,60 @@
+"""Every setting of cellid and the only home of a default.
+
+Settings are frozen pydantic models in which an unknown key is an error. Numbers
+are those of the thesis that cellid implements (sections 5.2-5.3) unless a
+description says otherwise; what a preset changes lies in `cellid/presets/*.toml`.
+A setting that may be none is none by default; TOML has no null, so a recipe says
+``"none"``.
+"""
+
+from cellid.config.base import Settings
+from cellid.config.data import (
+    ClaheSettings,
+    CorrectSettings,
+    CropSettings,
+    InputSettings,
+    LabelSettings,
+    ReferenceLabelSettings,
+    ReviewSettings,
+    SelectSettings,
+    SplitSettings,
+)
+from cellid.config.model import (
+    AugmentSettings,
+    OutputSettings,
+    PredictSettings,
+    TrainSettings,
+    UNetSettings,
+)
+from cellid.config.recipe import Recipe
+from cellid.config.scores import (
+    DetectionSettings,
+    EvaluateSettings,
+    ExpertSettings,
+    LearningCurveSettings,
+)
+from cellid.config.simulation import SimulateSettings
+
+__all__ = [
+    "AugmentSettings",
+    "ClaheSettings",
+    "CorrectSettings",
+    "CropSettings",
+    "DetectionSettings",
+    "EvaluateSettings",
+    "ExpertSettings",
+    "InputSettings",
+    "LabelSettings",
+    "LearningCurveSettings",
+    "OutputSettings",
+    "PredictSettings",
+    "Recipe",
+    "ReferenceLabelSettings",
+    "ReviewSettings",
+    "SelectSettings",
+    "Settings",
+    "SimulateSettings",
+    "SplitSettings",
+    "TrainSettings",
+    "UNetSettings",
+]

@@ -1,0 +1,88 @@
+"""Settings of networks: built, trained, used."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cellid.config.base import Settings
+
+
+class UNetSettings(Settings):
+    """The network (section 5.3.1)."""
+
+    input_channels: int = Field(1, ge=1, description="channels of the input image")
+    filters: int = Field(64, ge=1, description="kernels of the first level, doubling downwards")
+    depth: int = Field(4, ge=1, le=7, description="number of 2×2 poolings")
+    dropout: float = Field(0.05, ge=0, lt=1, description="after every hidden convolution")
+    nucleus_px: float | None = Field(
+        None,
+        gt=0,
+        description="images are rescaled so that a nucleus is about this wide; none: they are not",
+    )
+
+
+class AugmentSettings(Settings):
+    """Random changes of a training sample (sections 3.3.2, 5.3.2; extents are our choice)."""
+
+    rotation_deg: float = Field(180.0, ge=0, le=180, description="largest rotation either way")
+    shift: float = Field(0.1, ge=0, lt=1, description="largest shift, as a share of the window")
+    shear_deg: float = Field(10.0, ge=0, lt=80, description="largest shear angle")
+    flips: bool = Field(True, description="mirror left-right and up-down, each in half the samples")
+    zoom: float = Field(0.0, ge=0, lt=1, description="largest relative change of size")
+    contrast: float = Field(0.0, ge=0, lt=1, description="largest relative change of contrast")
+    brightness: float = Field(
+        0.0, ge=0, description="largest change of brightness, in standard deviations of the image"
+    )
+    noise: float = Field(
+        0.0, ge=0, description="largest standard deviation of added noise, in those of the image"
+    )
+
+
+class TrainSettings(Settings):
+    """The training (sections 5.3.1-5.3.2)."""
+
+    epochs: int = Field(3000, ge=1, description="most epochs")
+    patience: int = Field(250, ge=1, description="epochs without a better validation loss")
+    batch_size: int = Field(4, ge=1, description="windows a step")
+    window_px: int = Field(512, ge=32, description="side of a training window at network scale")
+    learning_rate: float = Field(2e-4, gt=0, description="Adam's step size")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant",
+        description="cosine: a short rise, then half a cosine down to zero at the last epoch",
+    )
+    gamma: float = Field(2.0, ge=0, description="focusing exponent of the focal loss")
+    alpha: float = Field(0.5, gt=0, lt=1, description="weight of nucleus against background")
+    split_touching: bool = Field(
+        False, description="teach the network a one-pixel gap between touching nuclei"
+    )
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "auto", description="auto: mixed_float16 on a GPU with tensor cores, else float32"
+    )
+    deterministic: bool = Field(
+        False, description="bitwise repeatable; slower (one thread within an operation)"
+    )
+
+
+class PredictSettings(Settings):
+    """From probability to nuclei."""
+
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="probability of a nucleus; none: tuned on validation"
+    )
+    seed_distance: float | None = Field(
+        None,
+        ge=0,
+        description="touching nuclei are split where their centres lie further apart than this "
+        "share of a nucleus; 0: never split; none: tuned on validation",
+    )
+    min_area: float = Field(
+        0.1, ge=0, description="smallest object, as a share of the typical nucleus area"
+    )
+    tile_px: int = Field(1024, ge=64, description="side of a tile at network scale")
+
+
+class OutputSettings(Settings):
+    """What `cellid predict` writes besides label images and tables."""
+
+    overlays: bool = Field(True, description="a PNG of each file's first frame with outlines")
+    probability: bool = Field(False, description="a float32 TIFF of the probability of a nucleus")

@@ -1,0 +1,37 @@
+"""All settings of a run."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cellid.config.base import Settings
+from cellid.config.data import (
+    CorrectSettings,
+    CropSettings,
+    InputSettings,
+    LabelSettings,
+    SelectSettings,
+    SplitSettings,
+)
+from cellid.config.model import AugmentSettings, PredictSettings, TrainSettings, UNetSettings
+from cellid.config.scores import EvaluateSettings
+
+
+class Recipe(Settings):
+    """All settings of one labelling-plus-training run."""
+
+    preset: Literal["thesis", "fast"] = Field(
+        "thesis", description="the settings that a recipe starts from"
+    )
+    seed: int = Field(1, ge=0, description="seed of the split, the weights and the augmentation")
+    input: InputSettings = InputSettings()
+    crops: CropSettings = CropSettings()
+    labels: LabelSettings = LabelSettings()
+    select: SelectSettings = SelectSettings()
+    split: SplitSettings = SplitSettings()
+    correct: CorrectSettings = CorrectSettings()
+    model: UNetSettings = UNetSettings()
+    augment: AugmentSettings = AugmentSettings()
+    train: TrainSettings = TrainSettings()
+    predict: PredictSettings = PredictSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
