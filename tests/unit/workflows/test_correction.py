@@ -17,6 +17,7 @@ from cellid.dataset import (
     undo_corrections,
     write_correction,
 )
+from cellid.dataset.folder import describe_labels, write_manifest
 from cellid.errors import CellidError
 from cellid.io.tiff_writers import write_labels
 from cellid.prediction import Nuclei
@@ -36,8 +37,13 @@ def spoil(labels: Labels) -> Labels:
 def dataset(tiny_dataset: Dataset, tmp_path: Path) -> Dataset:
     """The tiny data set with a nucleus missed and one invented in every crop but the empty one."""
     copy = read_dataset(Path(shutil.copytree(tiny_dataset.folder, tmp_path / "dataset")))
-    for crop_id in copy.manifest["id"][1:]:
-        write_labels(copy.folder / "labels" / f"{crop_id}.tif", spoil(copy.labels(crop_id)))
+    for row in copy.manifest.index[1:]:
+        crop_id = copy.manifest.at[row, "id"]
+        wrong = spoil(copy.labels(crop_id))
+        write_labels(copy.folder / "labels" / f"{crop_id}.tif", wrong)
+        for column, value in describe_labels(wrong).items():
+            copy.manifest.at[row, column] = value
+    write_manifest(copy.folder, copy.manifest)
     return read_dataset(copy.folder)
 
 
