@@ -21,6 +21,9 @@ TRUE_POSITIVE: Colour = (64, 212, 96)
 FALSE_POSITIVE: Colour = (230, 48, 48)
 FALSE_NEGATIVE: Colour = (64, 112, 255)
 
+# Lets what lies below be seen: an expert is to say whether it is a nucleus
+_FILLED = 0.35
+
 _SHOWN_PERCENT = (0.2, 99.8)
 # Every n-th pixel of a large image tells its percentiles well enough to look at it
 _SAMPLED_PIXELS = 250_000
@@ -76,6 +79,24 @@ def draw_outlines(image: NDArray[np.generic], labels: Labels, width_px: int = 1)
         lines = cv2.dilate(lines.astype(np.uint8), np.ones((width_px, width_px), np.uint8)) > 0
     channels = [grey] * 3 if grey.ndim == 2 else cv2.split(grey)
     return _merge([np.where(lines, np.uint8(c), g) for c, g in zip(OUTLINE, channels, strict=True)])
+
+
+def fill_objects(image: NDArray[np.generic], labels: Labels) -> Picture:
+    """Lay every object over an image in translucent green, its outline in full green.
+
+    Parameters
+    ----------
+    image : (Y, X) array
+        Of any real dtype; it is stretched for display.
+    labels : (Y, X) int32
+
+    Returns
+    -------
+    (Y, X, 3) uint8
+    """
+    share = np.where(find_outlines(labels), 1.0, np.where(labels > 0, _FILLED, 0.0))
+    grey = (1 - share) * stretch_contrast(image)
+    return _merge([(grey + share * colour).astype(np.uint8) for colour in TRUE_POSITIVE])
 
 
 def find_outlines(labels: Labels) -> NDArray[np.bool_]:
