@@ -44,14 +44,17 @@ def evaluate(
         If the split is empty.
     """
     out = out or runs[0].folder
-    lines = set(dataset.manifest["line"])
     evaluations = []
     for number, run in enumerate(runs):
-        only = run.config.lines[0] if len(run.config.lines) == 1 else None
-        part = dataset.only_line(only) if only in lines else dataset
         name = "evaluation" if number == 0 else f"evaluation_{run.folder.name}"
-        evaluations.append(predict_split(run, part, split, out / name))
+        evaluations.append(predict_split(run, judged_part(run, dataset), split, out / name))
     return write_report(runs[0].folder, evaluations, out)
+
+
+def judged_part(run: Run, dataset: Dataset) -> Dataset:
+    """Return what a run is judged on: the line it was trained on, if it is one of several."""
+    only = run.config.lines[0] if len(run.config.lines) == 1 else None
+    return dataset.only_line(only) if only in set(dataset.manifest["line"]) else dataset
 
 
 def choose_split(dataset: Dataset, say: Callable[[str], None]) -> str:
