@@ -24,6 +24,7 @@ class Browser:
         arguments = [
             *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
             *("--window-size=1400,900", "--remote-debugging-pipe", f"--user-data-dir={folder}"),
+            "about:blank",  # not the start page, which asks for things of its own
         ]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _START, *map(str, ends), program, *arguments],
