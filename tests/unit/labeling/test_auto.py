@@ -94,6 +94,12 @@ def test_noise_yields_nothing(seed, diameter_px):
     stopped = rng.poisson(300, shape)
     stopped[(yy - 200) ** 2 + (xx - 250) ** 2 > 240**2] = 0
     noises["field stop"] = stopped.astype(np.uint16)
+    white = rng.normal(100, 10, shape).astype(np.float32)
+    noises["smoothed"] = cv2.GaussianBlur(white, (0, 0), 2)
+    noises["enlarged"] = cv2.resize(white, None, fx=2, fy=2)
+    noises["compressed"] = cv2.imdecode(cv2.imencode(".jpg", white.astype(np.uint8))[1], 0)
+    uneven = rng.poisson(20 + yy / 10 + xx / 5).astype(np.float32)
+    noises["smoothed photons on a gradient"] = cv2.GaussianBlur(uneven, (0, 0), 1.2)
 
     counts = {name: int(label_stain(image, settings).max()) for name, image in noises.items()}
 
