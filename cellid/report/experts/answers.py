@@ -67,7 +67,7 @@ def read_experts(paths: Sequence[Path], key: Key) -> tuple[Expert, ...]:
     Parameters
     ----------
     paths : sequence of Path
-        One a expert: JSON, or CSV with the columns of `ANSWER_COLUMNS`. In a table the
+        One an expert: JSON, or CSV with the columns of `ANSWER_COLUMNS`. In a table the
         file's name is the expert's, and a row without numbers is a sheet not judged.
     key : Key
         Of the study.

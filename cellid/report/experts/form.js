@@ -100,6 +100,7 @@ function save() {
   link.download = answers.expert.replace(/[^\p{L}\p{N}]+/gu, "-") + ".json";
   link.click();
   URL.revokeObjectURL(link.href);
+  part("message").textContent = `${link.download} is saved: send it back.`;
 }
 
 async function load(file) {
