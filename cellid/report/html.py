@@ -10,6 +10,7 @@ from cellid.dataset import Dataset, read_dataset
 from cellid.errors import CellidError
 from cellid.imaging.overlay import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
 from cellid.io.writers import replacing, write_json, write_text
+from cellid.report.counting import count_crops, write_counting
 from cellid.report.figures import DARK, LIGHT, best_epoch, draw_curves, encode_figure
 from cellid.report.markup import join_words, make_list, show_figure
 from cellid.report.page import make_page, show_recipe
@@ -76,6 +77,7 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
     sections = {
         "Summary": _write_summary(config, dataset, history, own),
         "Scores": scores + "".join(map(write_image_table, own)),
+        "Counts": "".join(write_counting(count_crops(each)) for each in own) or _NOTHING,
         "Images": _IMAGE_KEY + images if images else _NOTHING,
         "Training": show_figure(
             curves,

@@ -54,6 +54,14 @@ def test_the_page_needs_nothing_else(study):
     assert not re.search(r"https?://|@import|\burl\(", text)
 
 
+def test_three_ways_to_count_stand_side_by_side(study):
+    words = write(study, study.evaluations).words()
+
+    for way in ("connected patches", "touching ones apart", "nucleus area over that of one"):
+        assert words.count(way) == 1
+    assert "Lower limit" in words
+
+
 def test_the_summary_speaks_in_numbers_of_nuclei(study):
     words = write(study, study.evaluations).words()
 
