@@ -13,7 +13,6 @@ from cellid.config import EvaluateSettings, Recipe
 from cellid.dataset import Dataset
 from cellid.evaluation.bootstrap import Interval
 from cellid.evaluation.learning_curve import MIN_SIZES, Extrapolation, extrapolate
-from cellid.io.writers import replacing, write_table, write_text
 from cellid.report.figures import DARK, LIGHT, Theme, add_legend, dress_axes, encode_figure
 from cellid.report.markup import (
     count,
@@ -26,6 +25,7 @@ from cellid.report.markup import (
     text_cell,
 )
 from cellid.report.page import make_page, show_recipe
+from cellid.report.studies import FLATTERED, write_study
 from cellid.report.tables import instance_columns
 
 SCORE = "instance_f1"
@@ -41,9 +41,6 @@ other {unit}s.</p>
 off below 1 however many {unit}s there are. The curve is a − b·n<sup>−c</sup>, fitted to the means
 (Figueroa et al., BMC Med. Inform. Decis. Mak. 12:8, 2012); beyond the last size it is a guess that
 more {unit}s are like these.</p>"""
-_FLATTERED = """
-<p>No {unit} was left for a test: scored on the validation {unit}s, which also chose the best epoch
-and the thresholds, so the scores flatter.</p>"""
 
 
 def write_learning_curve(
@@ -84,11 +81,8 @@ def write_learning_curve(
         encode_figure(draw_learning_curve(scores, extrapolation, name, unit, theme))
         for theme in (LIGHT, DARK)
     )
-    write_table(out / "learning_curve.csv", trainings)
-    with replacing(out / "learning_curve.png") as temporary:
-        temporary.write_bytes(light)
     sentence = describe_extrapolation(extrapolation, unit, settings.confidence)
-    flattered = _FLATTERED.format(unit=unit) if split == "validation" else ""
+    flattered = FLATTERED.format(unit=unit) if split == "validation" else ""
     facts = {
         "Data set": str(dataset.folder),
         "Manifest": dataset.info.manifest_hash,
@@ -102,10 +96,10 @@ def write_learning_curve(
         "Recipe": show_recipe(recipe),
         "Provenance": make_list(facts),
     }
-    report = out / "report.html"
-    subtitle = f"Learning curve of {dataset.folder.resolve().name}"
-    write_text(report, make_page("Enough images?", subtitle, sections))
-    return report
+    page = make_page(
+        "Enough images?", f"Learning curve of {dataset.folder.resolve().name}", sections
+    )
+    return write_study(out, "learning_curve", trainings, light, page)
 
 
 def describe_extrapolation(

@@ -1,6 +1,5 @@
 """Are these enough images: trainings on more and more fields."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,10 @@ import pandas as pd
 from cellid.config import LearningCurveSettings, Recipe
 from cellid.dataset import Dataset
 from cellid.dataset.subsets import choose_groups, curve_sizes, train_on, training_groups
-from cellid.errors import CellidError
-from cellid.io.writers import new_folder, write_json
 from cellid.report import score_evaluation
 from cellid.report.learning_curve import write_learning_curve
 from cellid.workflows.evaluation import choose_split, predict_split
-from cellid.workflows.training import train_once
+from cellid.workflows.training import open_study, train_once
 
 _ABOUT = "learning_curve.json"
 
@@ -56,7 +53,7 @@ def trace_learning_curve(
         If there is too little to train on, or ``out`` holds something else.
     """
     dataset.check_trainable()
-    _open_folder(out, dataset, recipe)
+    open_study(out / _ABOUT, dataset, recipe)
     split = choose_split(dataset, say)
     groups = training_groups(dataset, recipe.seed)
     sizes = curve_sizes(len(groups))
@@ -83,23 +80,6 @@ def trace_learning_curve(
         report = write_learning_curve(pd.DataFrame(rows), dataset, recipe, split, out)
     say(f"report: {report.resolve()}")
     return report
-
-
-def _open_folder(out: Path, dataset: Dataset, recipe: Recipe) -> None:
-    """Make the folder of a new curve, or check that the one there is of the same curve."""
-    about = {
-        "dataset_hash": dataset.info.manifest_hash,
-        "recipe": recipe.model_dump(mode="json", exclude={"evaluate"}),
-    }
-    if not (out / _ABOUT).exists():
-        write_json(new_folder(out, overwrite=False) / _ABOUT, about)
-    elif json.loads((out / _ABOUT).read_text(encoding="utf-8")) != about:
-        raise CellidError(
-            out,
-            expected="a new folder, or a learning curve of the same recipe and data set",
-            got="one of another recipe or data set",
-            remedy="give the same settings to go on, or another --out",
-        )
 
 
 def _score(

@@ -1,5 +1,6 @@
 """From a dataset folder to a run folder."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from cellid.config import Recipe
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
+from cellid.io.writers import new_folder, write_json
 from cellid.models.run import Run, load_run
 from cellid.training import train_model
 
@@ -82,3 +84,34 @@ def train_once(
         )
     say(f"{out}: trained before")
     return run
+
+
+def open_study(about_file: Path, dataset: Dataset, recipe: Recipe) -> None:
+    """Make the folder of several trainings, or check that the one there is of the same.
+
+    Parameters
+    ----------
+    about_file : Path
+        JSON in the folder that says what the trainings are of.
+    dataset : Dataset
+    recipe : Recipe
+        Without the settings of evaluation, which may change.
+
+    Raises
+    ------
+    CellidError
+        If the folder is of another recipe or data set, or holds something else.
+    """
+    about = {
+        "dataset_hash": dataset.info.manifest_hash,
+        "recipe": recipe.model_dump(mode="json", exclude={"evaluate"}),
+    }
+    if not about_file.exists():
+        write_json(new_folder(about_file.parent, overwrite=False) / about_file.name, about)
+    elif json.loads(about_file.read_text(encoding="utf-8")) != about:
+        raise CellidError(
+            about_file.parent,
+            expected="a new folder, or trainings of the same recipe and data set",
+            got="those of another recipe or data set",
+            remedy="give the same settings to go on, or another --out",
+        )
