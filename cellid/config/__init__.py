@@ -28,14 +28,17 @@ from cellid.config.model import (
 )
 from cellid.config.recipe import Recipe
 from cellid.config.scores import (
+    AlphaStudySettings,
     DetectionSettings,
     EvaluateSettings,
     ExpertSettings,
     LearningCurveSettings,
+    NoiseStudySettings,
 )
 from cellid.config.simulation import SimulateSettings
 
 __all__ = [
+    "AlphaStudySettings",
     "AugmentSettings",
     "ClaheSettings",
     "CorrectSettings",
@@ -46,6 +49,7 @@ __all__ = [
     "InputSettings",
     "LabelSettings",
     "LearningCurveSettings",
+    "NoiseStudySettings",
     "OutputSettings",
     "PredictSettings",
     "Recipe",

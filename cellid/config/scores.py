@@ -1,10 +1,12 @@
 """Settings of scores and studies."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from cellid.config.base import Settings
+
+_Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class EvaluateSettings(Settings):
@@ -58,3 +60,29 @@ class ExpertSettings(Settings):
 
     n_crops: int = Field(30, ge=1, description="random crops of each cell line")
     seed: int = Field(1, ge=0, description="seed of the choice, the ids and the order")
+
+
+class NoiseStudySettings(Settings):
+    """How labels are spoilt to see what scores make of it (section 6.2.8)."""
+
+    missing: tuple[_Share, ...] = Field(
+        (0.1, 0.2, 0.3, 0.5), min_length=1, description="shares of the nuclei without a label"
+    )
+    debris: tuple[_Share, ...] = Field(
+        (0.1, 0.2, 0.3, 0.5), min_length=1, description="false labels, as a share of the nuclei"
+    )
+    patches: tuple[_Share, ...] = Field(
+        (0.01, 0.02, 0.05, 0.1), min_length=1, description="shares of the background labelled"
+    )
+    grain: float = Field(
+        1.0, gt=0, description="smoothing of the noise that makes patches, in nucleus diameters"
+    )
+    seed: int = Field(1, ge=0, description="seed of what is spoilt")
+
+
+class AlphaStudySettings(Settings):
+    """Which weights of nucleus against background are compared (section 7.2.2)."""
+
+    values: tuple[_Share, ...] = Field(
+        (0.25, 0.5, 0.75), min_length=2, description="values of train.alpha, a training each"
+    )

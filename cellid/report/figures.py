@@ -108,7 +108,9 @@ def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
     return figure
 
 
-def add_legend(axes: Axes, theme: Theme, place: Literal["upper right", "lower right"]) -> None:
+def add_legend(
+    axes: Axes, theme: Theme, place: Literal["upper right", "lower right", "lower left"]
+) -> None:
     """Add the legend of every figure."""
     axes.legend(
         loc=place,

@@ -1,0 +1,78 @@
+"""Commands that study what scores and settings are worth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellid.cli.app import (
+    DatasetFolder,
+    Out,
+    Overrides,
+    Overwrite,
+    Preset,
+    RecipeFile,
+    RunFolder,
+    app,
+    start_keras,
+)
+from cellid.config import AlphaStudySettings, NoiseStudySettings
+from cellid.recipes import load_recipe, parse_settings
+
+_ALPHAS = list(AlphaStudySettings().values)
+
+study = typer.Typer(
+    help="Study what bad labels do to scores, and what the loss does to nuclei.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(study, name="study")
+
+
+@study.command()
+def noise(
+    run: RunFolder,
+    dataset: Annotated[Path, typer.Option(help="Data set to score it on, made by `label`.")],
+    out: Out,
+    split: Annotated[str, typer.Option(help="Which part: train, validation or test.")] = "test",
+    seed: Annotated[int, typer.Option(min=0, help="Of what is spoilt.")] = (
+        NoiseStudySettings().seed
+    ),
+    overwrite: Overwrite = False,
+) -> None:
+    """Say how scores mislead where labels are bad: the same nuclei, labels spoilt step by step.
+
+    Nothing is trained, and the data set stays as it is.
+    """
+    start_keras()
+    from cellid.dataset import read_dataset
+    from cellid.models.run import load_run
+    from cellid.workflows.noise_study import study_noise
+
+    settings = NoiseStudySettings(seed=seed)
+    report = study_noise(load_run(run), read_dataset(dataset), out, settings, split, overwrite)
+    typer.echo(f"report: {report}")
+
+
+@study.command()
+def alpha(
+    dataset: DatasetFolder,
+    out: Out,
+    preset: Preset = None,
+    recipe: RecipeFile = None,
+    set_: Overrides = None,
+    values: Annotated[
+        list[float],
+        typer.Option("--value", help="A value of train.alpha; give the option once for each."),
+    ] = _ALPHAS,
+) -> None:
+    """Say what the weight of nucleus against background does: a training a value of α.
+
+    Interrupted, it goes on when called again; with more values, it adds them.
+    """
+    start_keras()
+    from cellid.dataset import read_dataset
+    from cellid.workflows.alpha_study import study_alpha
+
+    settings = parse_settings(AlphaStudySettings, {"values": sorted(set(values))}, "--value")
+    study_alpha(read_dataset(dataset), out, load_recipe(preset, recipe, set_ or ()), settings)
