@@ -14,6 +14,13 @@ class UNetSettings(Settings):
     filters: int = Field(64, ge=1, description="kernels of the first level, doubling downwards")
     depth: int = Field(4, ge=1, le=7, description="number of 2×2 poolings")
     dropout: float = Field(0.05, ge=0, lt=1, description="after every hidden convolution")
+    norm_momentum: float = Field(
+        0.99,
+        ge=0,
+        lt=1,
+        description="share of the old that batch norm's running statistics keep in a step "
+        "(Keras's default); lower for trainings of a few hundred steps",
+    )
     nucleus_px: float | None = Field(
         None,
         gt=0,

@@ -1,5 +1,7 @@
 """The U-Net of the thesis (sections 2.9 and 5.3.1)."""
 
+from functools import partial
+
 import keras
 from keras import layers
 
@@ -27,20 +29,21 @@ def build_unet(settings: UNetSettings) -> keras.Model:
         of `alignment_px`.
     """
     inputs = keras.Input((None, None, settings.input_channels), name="image")
+    convolve = partial(
+        double_convolution, dropout=settings.dropout, momentum=settings.norm_momentum
+    )
     x, skips = inputs, []
     for level in range(settings.depth):
         width = settings.filters * 2**level
-        x = double_convolution(x, width, settings.dropout, f"down{level}")
+        x = convolve(x, width, name=f"down{level}")
         skips.append(x)
         x = layers.MaxPooling2D(2, name=f"down{level}_pool")(x)
-    x = double_convolution(
-        x, settings.filters * 2**settings.depth, settings.dropout, f"level{settings.depth}"
-    )
+    x = convolve(x, settings.filters * 2**settings.depth, name=f"level{settings.depth}")
     for level in reversed(range(settings.depth)):
         width = settings.filters * 2**level
         x = up_convolution(x, width, f"up{level}_transpose")
         x = layers.Concatenate(name=f"up{level}_concat")([skips[level], x])
-        x = double_convolution(x, width, settings.dropout, f"up{level}")
+        x = convolve(x, width, name=f"up{level}")
     return keras.Model(inputs, logistic_head(x, "probability"), name="unet")
 
 

@@ -4,7 +4,9 @@ import keras
 from keras import KerasTensor, layers
 
 
-def double_convolution(inputs: KerasTensor, filters: int, dropout: float, name: str) -> KerasTensor:
+def double_convolution(
+    inputs: KerasTensor, filters: int, dropout: float, momentum: float, name: str
+) -> KerasTensor:
     """Apply two 3×3 convolutions, each with batch norm, ReLU and dropout.
 
     Ronneberger et al., "U-Net", MICCAI 2015, with zero padding, and with batch norm and
@@ -17,6 +19,8 @@ def double_convolution(inputs: KerasTensor, filters: int, dropout: float, name: 
         Number of kernels of each convolution.
     dropout : float
         Share of activations dropped in training.
+    momentum : float
+        Share of the old that the running statistics of batch norm keep in a step.
     name : str
         Prefix of the layers' names.
 
@@ -29,7 +33,7 @@ def double_convolution(inputs: KerasTensor, filters: int, dropout: float, name: 
         x = layers.Conv2D(
             filters, 3, padding="same", kernel_initializer="he_normal", name=f"{name}_conv{i}"
         )(x)
-        x = layers.BatchNormalization(name=f"{name}_norm{i}")(x)
+        x = layers.BatchNormalization(momentum=momentum, name=f"{name}_norm{i}")(x)
         x = layers.Activation("relu", name=f"{name}_relu{i}")(x)
         if dropout:
             x = layers.Dropout(dropout, name=f"{name}_drop{i}")(x)

@@ -70,6 +70,17 @@ def test_without_dropout_there_is_no_dropout_layer() -> None:
     assert not any(isinstance(layer, keras.layers.Dropout) for layer in model.layers)
 
 
+def test_running_statistics_follow_the_batches_as_fast_as_set() -> None:
+    images = np.random.default_rng(0).normal(5, 3, (4, 16, 16, 1)).astype(np.float32)
+    means = []
+    for momentum in (0.99, 0.5):
+        keras.utils.set_random_seed(1)
+        model = build_unet(UNetSettings(filters=2, depth=1, norm_momentum=momentum))
+        model(images, training=True)
+        means.append(np.asarray(model.get_layer("down0_norm1").moving_mean))
+    np.testing.assert_allclose(means[1], 50 * means[0], rtol=1e-4)
+
+
 def test_the_probability_is_float32_in_mixed_precision() -> None:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
