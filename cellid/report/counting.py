@@ -31,11 +31,12 @@ def write_counting(counts: pd.DataFrame) -> str:
     for method, scores in calibrate_counts(counts).loc[list(METHODS)].iterrows():
         shown = [_signed(scores[name]) for name in ("bias", "low", "high")]
         shown += [_plain(scores[name]) for name in ("mae", "median_ae")]
-        shown.append(_signed(scores["mean_percentage_error"]))
+        # Its definition is true less counted; here all signs are counted less true
+        shown.append(_signed(-scores["mean_percentage_error"]))
         rows.append([text_cell(_WAYS[str(method)]), *shown])
     columns = (
         *("Counted", "Bias", "Lower limit", "Upper limit"),
-        *("Mean error", "Median error", "Mean error (%)"),
+        *("Mean absolute error", "Median absolute error", "Mean error (%)"),
     )
     light, dark = (encode_figure(draw_count_agreement(counts, theme)) for theme in (LIGHT, DARK))
     description = "Difference of counted and labelled nuclei by number and by confluence"
