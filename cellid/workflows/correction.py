@@ -100,8 +100,12 @@ def correct(
 def _share_out(manifest: pd.DataFrame, held_out: pd.Series, recipe: Recipe) -> pd.DataFrame:
     """Return the manifest with one fold to judge ("test") and the rest to train on."""
     split = recipe.split.model_copy(update={"test": 0.0, "test_ids": (), "validation_ids": ()})
+    rest = manifest[~held_out]
+    shared = assign_splits(rest, split, recipe.seed)
+    if not (shared == "validation").any():  # no line has a field to spare
+        shared[rest["group"] == rest["group"].iloc[0]] = "validation"
     manifest = manifest.assign(split="test")
-    manifest.loc[~held_out, "split"] = assign_splits(manifest[~held_out], split, recipe.seed)
+    manifest.loc[~held_out, "split"] = shared
     return manifest
 
 

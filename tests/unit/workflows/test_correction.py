@@ -127,6 +127,18 @@ def test_what_a_person_has_drawn_is_not_judged(
     assert "f3" not in set(table["crop"])
 
 
+def test_lines_of_a_field_a_fold_leave_one_for_validation(
+    dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    few = dataset.manifest[dataset.manifest["id"].isin(["f1", "f2", "f3", "f4", "f8"])]
+    few.to_csv(dataset.folder / "manifest.csv", index=False)
+    two = tiny_recipe.correct.model_copy(update={"folds": 2})
+    recipe = tiny_recipe.model_copy(update={"correct": two})
+    correct(read_dataset(dataset.folder), tmp_path / "out", recipe, quiet)
+    for part in trained:
+        part.check_trainable()
+
+
 def test_a_single_field_is_told(
     dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
