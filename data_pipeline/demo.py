@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The main job from nothing: install, simulate stained pairs, label, train, report.
 
-Takes under ten minutes on two cores and ends with the path of an HTML report. With
+Takes about ten minutes on two slow cores and ends with the path of an HTML report. With
 ``--data`` it runs on real pairs instead. Standard library only, so that it starts anywhere.
 """
 

@@ -8,13 +8,13 @@ what a person has drawn.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from cellid.dataset.folder import (
     CORRECTORS,
+    Corrector,
     Dataset,
     describe_labels,
     read_dataset,
@@ -22,8 +22,6 @@ from cellid.dataset.folder import (
 )
 from cellid.io.tiff_writers import write_labels
 from cellid.types import Labels, Mask
-
-Corrector = Literal["model", "hand"]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,8 @@ from cellid.types import Labels, Mask
 
 VERSION = 2
 SPLITS = ("train", "validation", "test")
-CORRECTORS = ("model", "hand")
+Corrector = Literal["model", "hand"]
+CORRECTORS: tuple[Corrector, ...] = get_args(Corrector)
 """Who may correct labels; a later one's word counts for more."""
 
 COLUMNS = {
@@ -147,9 +148,9 @@ class Dataset:
     def uncertain(self, crop_id: str) -> Mask:
         """Return where the labels in force are not to be believed, (Y, X) bool."""
         folder = self._correction(crop_id)
-        if folder and (self.folder / folder / "uncertain" / f"{crop_id}.tif").exists():
+        if folder:
             return self._read(folder / "uncertain", crop_id).astype(np.bool_)
-        return np.zeros(self.labels(crop_id).shape, np.bool_)
+        return np.zeros(open_image(self.folder / "labels" / f"{crop_id}.tif").shape, np.bool_)
 
     def _correction(self, crop_id: str) -> Path | None:
         """Return the folder of the correction that is in force for a crop."""

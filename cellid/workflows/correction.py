@@ -27,10 +27,12 @@ from cellid.labeling.correction import ADD, DROP, UNCERTAIN, apply_proposals, co
 from cellid.models.run import Run
 from cellid.prediction import find_nuclei
 from cellid.report import write_correction_report
-from cellid.workflows.training import train_once
+from cellid.workflows.training import open_study, train_once
 
 PROPOSALS = "proposals.csv"
 PAGE = "proposals.html"
+FOUND = "found"
+_ABOUT = "correction.json"
 
 
 def correct(
@@ -67,9 +69,13 @@ def correct(
     Raises
     ------
     CellidError
-        If there are too few fields.
+        If there are too few fields, or ``out`` is of another recipe or data set.
     """
     dataset = undo_corrections(dataset, "model")
+    # Suggesting and applying judge alike; with any other change old folds would not do, for
+    # their models may have seen the fields that they are to judge now
+    same = recipe.correct.model_copy(update={"mode": "apply"})
+    open_study(out / _ABOUT, dataset, recipe.model_copy(update={"correct": same}))
     table = correction_folder(dataset, "model") / PROPOSALS
     usable = dataset.manifest[dataset.manifest["kept"] & (dataset.manifest["split"] != "test")]
     n_folds = min(recipe.correct.folds, usable["group"].nunique())
@@ -116,15 +122,17 @@ def _judge_fold(
     shorter = {"epochs": max(1, round(recipe.correct.epochs * recipe.train.epochs))}
     fold_recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update=shorter)})
     run = train_once(dataset, out, fold_recipe, say=say)
-    if (out / PROPOSALS).exists():
-        return pd.read_csv(out / PROPOSALS, dtype={"crop": str}, keep_default_na=False)
-    objects = _compare_crops(dataset, run)
+    if not (out / PROPOSALS).exists():
+        write_table(out / PROPOSALS, _compare_crops(dataset, run, out / FOUND))
+    objects = pd.read_csv(out / PROPOSALS, dtype={"crop": str}, keep_default_na=False)
+    # Into the data set each time: it may be new since, or hold the word of other models
     for crop_id in _judged(dataset):
-        found = open_image(_found(dataset, crop_id)).read().astype(np.int32)
+        name = f"{crop_id}.tif"
+        found = open_image(out / FOUND / name).read().astype(np.int32)
+        write_labels(correction_folder(dataset, "model") / FOUND / name, found)
         rows = objects[objects["crop"] == crop_id]
         corrected, uncertain = apply_proposals(dataset.labels(crop_id), found, rows)
         write_correction(dataset, Correction(crop_id, corrected, uncertain), "model")
-    write_table(out / PROPOSALS, objects)
     return objects
 
 
@@ -134,11 +142,11 @@ def _judged(dataset: Dataset) -> pd.Series:
     return crops.loc[crops["labelled_by"] != "hand", "id"]
 
 
-def _compare_crops(dataset: Dataset, run: Run) -> pd.DataFrame:
+def _compare_crops(dataset: Dataset, run: Run, found: Path) -> pd.DataFrame:
     crops, comparisons = _judged(dataset), []
     for crop_id in tqdm(crops, desc="judge labels", unit="crop"):
         nuclei = find_nuclei(run, dataset.image(crop_id), dataset.info.pixel_size_um)
-        write_labels(_found(dataset, crop_id), nuclei.labels)
+        write_labels(found / f"{crop_id}.tif", nuclei.labels)
         comparisons.append(compare(dataset.labels(crop_id), nuclei.labels, nuclei.probability))
     verdicts = propose(comparisons)
     objects = pd.concat(
@@ -147,10 +155,6 @@ def _compare_crops(dataset: Dataset, run: Run) -> pd.DataFrame:
     )
     columns = ["crop", *(name for name in objects if name != "crop"), "proposal"]
     return objects.assign(proposal=verdicts)[columns]
-
-
-def _found(dataset: Dataset, crop_id: str) -> Path:
-    return correction_folder(dataset, "model") / "found" / f"{crop_id}.tif"
 
 
 def _summarise(objects: pd.DataFrame) -> str:

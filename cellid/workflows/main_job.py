@@ -1,5 +1,6 @@
 """The whole job in one call: label, select, split, train, evaluate, report."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -60,6 +61,8 @@ def label_and_train(
     dataset = _dataset(sources, out / "dataset", recipe, overwrite, say)
     dataset.check_trainable()
     if recipe.correct.mode != "off":
+        if overwrite:
+            shutil.rmtree(out / "correction", ignore_errors=True)
         dataset = correct(dataset, out / "correction", recipe, say)
     parts = {out: dataset}
     if pure:

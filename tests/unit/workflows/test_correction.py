@@ -115,6 +115,28 @@ def test_suggestions_change_nothing_and_application_mends_the_labels(
     assert undo_corrections(applied, "model").manifest.equals(dataset.manifest)
 
 
+def test_corrections_come_back_into_a_data_set_that_has_lost_them(
+    dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    applying = in_mode(tiny_recipe, "apply")
+    first = correct(dataset, tmp_path / "out", applying, quiet)
+    manifest, labels = first.manifest, first.labels("f1")
+    shutil.rmtree(dataset.folder / "corrected")
+    (dataset.folder / "manifest.csv").write_text(dataset.manifest.to_csv(index=False))
+    again = correct(read_dataset(dataset.folder), tmp_path / "out", applying, quiet)
+    assert again.manifest.equals(manifest)
+    np.testing.assert_array_equal(again.labels("f1"), labels)
+
+
+def test_folds_of_another_recipe_are_refused(
+    dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    correct(dataset, tmp_path / "out", in_mode(tiny_recipe, "suggest"), quiet)
+    two = tiny_recipe.correct.model_copy(update={"mode": "suggest", "folds": 2})
+    with pytest.raises(CellidError, match="another recipe"):
+        correct(dataset, tmp_path / "out", tiny_recipe.model_copy(update={"correct": two}), quiet)
+
+
 def test_what_a_person_has_drawn_is_not_judged(
     dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
