@@ -2,7 +2,8 @@
 
 A *frame* is one image, ``(Y, X)`` or ``(Y, X, C)``, never batched. *Labels* are
 int32 ``(Y, X)``: 0 is background and every object has a number of its own.
-*Detections* are boxes with scores, which may overlap.
+*Detections* are boxes with scores, which may overlap. *Tracks* are nuclei followed
+through a time-lapse.
 """
 
 import math
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from cellid.errors import CellidError
@@ -155,6 +157,28 @@ class Detections:
                 across = _interpolation(columns, x0, x1, len(mask))
                 inside = down @ mask @ across.T >= _INSIDE
             yield (rows, columns), inside
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """Nuclei followed through a time-lapse.
+
+    Attributes
+    ----------
+    spots : DataFrame
+        A row a nucleus in a frame, sorted by track and frame: ``track`` int64, from 1;
+        ``frame`` int64, from 0; ``label``, its number in the label image of the frame;
+        centre ``y``, ``x`` in pixels of the frame as it was taken, and ``y_stable``,
+        ``x_stable`` with the drift of the stage taken out; ``confidence``, 0 to 1, of the
+        link to the spot before, nan for the first of a track; and whatever was measured.
+        A track may miss frames in between.
+    lineage : DataFrame
+        A row a track: ``track``, its first and last frame ``begin`` and ``end``, and
+        ``parent``, the track that divided into it, or 0.
+    """
+
+    spots: pd.DataFrame
+    lineage: pd.DataFrame
 
 
 def _pixels_between(start: float, stop: float, size: int) -> slice:
