@@ -60,7 +60,6 @@ def score(
     overwrite: Overwrite = False,
 ) -> None:
     """Score the trainings by what the experts say, and how far the experts agree."""
-    start_keras()
-    from cellid.workflows.experts import score as workflow
+    from cellid.workflows.expert_scores import score as workflow
 
     typer.echo(f"report: {workflow(answers, key, out, overwrite)}")

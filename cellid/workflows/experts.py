@@ -1,4 +1,7 @@
-"""Experts judge predictions blind (thesis section 5.4.3): sheets out, answers in, scores."""
+"""Experts judge predictions blind (thesis section 5.4.3): the sheets and the form they get.
+
+`cellid.workflows.expert_scores` takes their answers, and needs no network for it.
+"""
 
 import hashlib
 import importlib.metadata
@@ -18,18 +21,10 @@ from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.folders import path_from
 from cellid.io.tiff_writers import write_labels
-from cellid.io.writers import new_folder, replacing, write_json
+from cellid.io.writers import replacing, write_json
 from cellid.models.run import Run
 from cellid.prediction import find_nuclei
-from cellid.report.experts import (
-    Key,
-    SheetKey,
-    draw_sheet,
-    read_experts,
-    read_key,
-    write_form,
-    write_results,
-)
+from cellid.report.experts import Key, SheetKey, draw_sheet, write_form
 from cellid.report.experts.key import FOR_EXPERTS, KEY, LABELS, SHEETS, read_labels
 from cellid.report.samples import encode_jpeg
 from cellid.report.tables import name_line
@@ -108,42 +103,6 @@ def prepare(
         write_form(folder / FOR_EXPERTS, key.study, objects)
         _level_times(folder / FOR_EXPERTS)
     return out / FOR_EXPERTS
-
-
-def score(answers: Sequence[Path], key_file: Path, out: Path, overwrite: bool = False) -> Path:
-    """Score the classifiers by what experts say, and compare the experts.
-
-    Parameters
-    ----------
-    answers : sequence of Path
-        A file an expert, saved by the form or filled in by hand (`read_experts`).
-    key_file : Path
-        The study's `key.json`; pictures are shown if the rest of its folder is beside it.
-    out : Path
-        Folder for `report.html` and the tables.
-    overwrite : bool
-        Whether files of these names are replaced.
-
-    Returns
-    -------
-    Path
-        `report.html`.
-
-    Raises
-    ------
-    CellidError
-        If an answer is not to this study, or nothing was judged.
-    """
-    key = read_key(key_file)
-    experts = read_experts(answers, key)
-    if not any(expert.judgements for expert in experts):
-        raise CellidError(
-            ", ".join(map(str, answers)),
-            expected="at least one sheet judged",
-            got="none",
-            remedy="press `Judged, next` on each sheet, or write 0 where nothing is wrong",
-        )
-    return write_results(key_file.parent, key, experts, new_folder(out, overwrite))
 
 
 def _make_generator(

@@ -17,7 +17,8 @@ from cellid.io.images import open_image
 from cellid.models.run import Run
 from cellid.prediction import find_nuclei
 from cellid.report.experts import Key, read_key
-from cellid.workflows.experts import prepare, score
+from cellid.workflows.expert_scores import score
+from cellid.workflows.experts import prepare
 
 
 @pytest.fixture(scope="module")
