@@ -4,7 +4,7 @@
 
     dataset.json    version, pixel size, nucleus diameter, settings, provenance
     manifest.csv    a row a crop: id, where it comes from, split, kept or why not, quality, hashes
-    objects.csv     a row an object of `labels`: where it is, and how good
+    objects.csv     a row an object of `labels`: where it is, and how good; if it was judged
     images/ID.tif   the phase-contrast crop, as the camera gave it
     stain/ID.tif    the same place in the stain, for people to look at
     labels/ID.tif   nuclei, one number an object; the binary mask is labels > 0
@@ -144,6 +144,20 @@ class Dataset:
     def first_labels(self, crop_id: str) -> Labels:
         """Return the instance labels of a crop before any correction, (Y, X) int32."""
         return self._read("labels", crop_id).astype(np.int32)
+
+    def objects(self) -> pd.DataFrame:
+        """Return a row an object of the first labels that was judged: crop, number, quality.
+
+        Returns
+        -------
+        DataFrame
+            ``id`` of the crop, ``label``, ``score`` and the rest of `objects.csv`; no rows
+            where labels were never judged, as those that were given.
+        """
+        path = self.folder / "objects.csv"
+        if not path.exists():
+            return pd.DataFrame(columns=["id", "label", "score"])
+        return pd.read_csv(path, dtype={"id": "str"})
 
     def uncertain(self, crop_id: str) -> Mask:
         """Return where the labels in force are not to be believed, (Y, X) bool."""

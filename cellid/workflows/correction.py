@@ -86,14 +86,20 @@ def correct(
             got=f"{usable['group'].nunique()}",
             remedy="give more fields, or correct.mode=off",
         )
+    if (usable["labelled_by"] == "hand").all():
+        raise CellidError(
+            dataset.folder,
+            expected="labels that no person has corrected, for models to judge",
+            got="none in training and validation",
+            remedy="train on them as they are: correct.mode=off",
+        )
     folds = assign_folds(usable, n_folds, recipe.seed)
     proposals = []
     for fold in range(n_folds):
         say(f"correct labels: fold {fold + 1} of {n_folds}")
-        parts = _share_out(usable, folds == fold, recipe)
-        proposals.append(
-            _judge_fold(replace(dataset, manifest=parts), out / f"fold-{fold + 1}", recipe, say)
-        )
+        part = replace(dataset, manifest=_share_out(usable, folds == fold, recipe))
+        if not _judged(part).empty:
+            proposals.append(_judge_fold(part, out / f"fold-{fold + 1}", recipe, say))
     everything = pd.concat(proposals, ignore_index=True)
     write_table(table, everything)
     say(_summarise(everything))
@@ -126,7 +132,7 @@ def _judge_fold(
         write_table(out / PROPOSALS, _compare_crops(dataset, run, out / FOUND))
     objects = pd.read_csv(out / PROPOSALS, dtype={"crop": str}, keep_default_na=False)
     # Into the data set each time: it may be new since, or hold the word of other models
-    for crop_id in _judged(dataset):
+    for crop_id in _judged(dataset)["id"]:
         name = f"{crop_id}.tif"
         found = open_image(out / FOUND / name).read().astype(np.int32)
         write_labels(correction_folder(dataset, "model") / FOUND / name, found)
@@ -136,25 +142,34 @@ def _judge_fold(
     return objects
 
 
-def _judged(dataset: Dataset) -> pd.Series:
+def _judged(dataset: Dataset) -> pd.DataFrame:
     """Return the crops of the fold; what a person has drawn is not for a model to judge."""
     crops = dataset.crops("test")
-    return crops.loc[crops["labelled_by"] != "hand", "id"]
+    return crops[crops["labelled_by"] != "hand"]
 
 
 def _compare_crops(dataset: Dataset, run: Run, found: Path) -> pd.DataFrame:
-    crops, comparisons = _judged(dataset), []
-    for crop_id in tqdm(crops, desc="judge labels", unit="crop"):
-        nuclei = find_nuclei(run, dataset.image(crop_id), dataset.info.pixel_size_um)
-        write_labels(found / f"{crop_id}.tif", nuclei.labels)
-        comparisons.append(compare(dataset.labels(crop_id), nuclei.labels, nuclei.probability))
-    verdicts = propose(comparisons)
-    objects = pd.concat(
-        [one.objects.assign(crop=crop_id) for crop_id, one in zip(crops, comparisons, strict=True)],
-        ignore_index=True,
-    )
-    columns = ["crop", *(name for name in objects if name != "crop"), "proposal"]
-    return objects.assign(proposal=verdicts)[columns]
+    scores = dataset.objects().set_index("id")
+    crops, tables = _judged(dataset), []
+    with tqdm(total=len(crops), desc="judge labels", unit="crop") as bar:
+        # A model knows some cell lines better than others, and is as sure of them
+        for _, of_line in crops.groupby("line"):
+            comparisons = []
+            for crop_id in of_line["id"]:
+                nuclei = find_nuclei(run, dataset.image(crop_id), dataset.info.pixel_size_um)
+                write_labels(found / f"{crop_id}.tif", nuclei.labels)
+                known = scores.loc[scores.index == crop_id].set_index("label")["score"]
+                comparisons.append(
+                    compare(dataset.labels(crop_id), nuclei.labels, nuclei.probability, known)
+                )
+                bar.update()
+            named = zip(of_line["id"], comparisons, strict=True)
+            objects = pd.concat(
+                [one.objects.assign(crop=crop_id) for crop_id, one in named], ignore_index=True
+            )
+            tables.append(objects.assign(proposal=propose(comparisons)))
+    objects = pd.concat(tables, ignore_index=True)
+    return objects[["crop", *objects.columns.drop(["crop", "proposal"]), "proposal"]]
 
 
 def _summarise(objects: pd.DataFrame) -> str:

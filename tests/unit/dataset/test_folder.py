@@ -92,6 +92,9 @@ def test_what_is_written_is_read(tmp_path: Path, rows: list[dict[str, Any]]) -> 
     assert dataset.manifest["nucleus_share"].tolist() == [136 / 2000] * 4
     assert dataset.manifest["doubt"].isna().all()
     assert (dataset.folder / "objects.csv").read_text() == "id,label,score\na_1,7,\n"
+    assert dataset.objects()[["id", "label"]].to_numpy().tolist() == [["a_1", 7]]
+    (dataset.folder / "objects.csv").unlink()
+    assert dataset.objects().empty
     assert dataset.info.pixel_size_um == 1.24
     assert dataset.info.nucleus_diameter_px == 12.5
     assert dataset.info.sources == ("HeLa=phase",)

@@ -167,3 +167,38 @@ def test_a_single_field_is_told(
     dataset.manifest.iloc[:1].to_csv(dataset.folder / "manifest.csv", index=False)
     with pytest.raises(CellidError, match="two folds"):
         correct(read_dataset(dataset.folder), tmp_path / "out", tiny_recipe, quiet)
+
+
+def test_labels_all_drawn_by_a_person_need_no_judge(
+    dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    drawn = np.zeros((64, 72), np.int32)
+    for crop_id in dataset.manifest["id"]:
+        write_correction(dataset, Correction(crop_id, drawn, drawn > 0), "hand")
+    dataset = enforce_corrections(dataset, dataset.manifest["id"], "hand", weight=2.0)
+    with pytest.raises(CellidError, match="no person has corrected"):
+        correct(dataset, tmp_path / "out", tiny_recipe, quiet)
+    assert not trained
+
+
+def test_scores_in_the_stain_and_each_line_have_their_say(
+    dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    pd.DataFrame({"id": ["f1"], "label": [2], "score": [0.75]}).to_csv(
+        dataset.folder / "objects.csv", index=False
+    )
+    # Labels of one line all elsewhere than what is found: no model is heard there
+    for crop_id in ("f2", "f4", "f6"):
+        write_labels(
+            dataset.folder / "labels" / f"{crop_id}.tif",
+            np.roll(dataset.labels(crop_id), (32, 36), (0, 1)),
+        )
+    correct(dataset, tmp_path / "out", tiny_recipe, quiet)
+    table = pd.read_csv(dataset.folder / "corrected" / "model" / "proposals.csv")
+    scored = table[table["score"].notna()]
+    assert scored[["crop", "source", "label", "score"]].to_numpy().tolist() == [
+        ["f1", "stain", 2, 0.75]
+    ]
+    of_line = table["crop"].isin(["f2", "f4", "f6"])
+    assert set(table.loc[of_line, "proposal"].dropna()) == {"keep"}
+    assert "add" in set(table.loc[~of_line, "proposal"])
