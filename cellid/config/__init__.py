@@ -36,6 +36,7 @@ from cellid.config.scores import (
     NoiseStudySettings,
 )
 from cellid.config.simulation import SimulateSettings
+from cellid.config.tracking import TrackSettings
 
 __all__ = [
     "AlphaStudySettings",
@@ -59,6 +60,7 @@ __all__ = [
     "Settings",
     "SimulateSettings",
     "SplitSettings",
+    "TrackSettings",
     "TrainSettings",
     "UNetSettings",
 ]

@@ -15,6 +15,7 @@ from cellid.config.data import (
 )
 from cellid.config.model import AugmentSettings, PredictSettings, TrainSettings, UNetSettings
 from cellid.config.scores import EvaluateSettings
+from cellid.config.tracking import TrackSettings
 
 
 class Recipe(Settings):
@@ -34,4 +35,5 @@ class Recipe(Settings):
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings()
     predict: PredictSettings = PredictSettings()
+    track: TrackSettings = TrackSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
