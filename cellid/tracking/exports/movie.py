@@ -1,0 +1,159 @@
+"""A movie of the frames with the outline of every track, to look at and to show."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cellid.errors import CellidError
+from cellid.imaging.geometry import rescale_frame, rescale_labels
+from cellid.imaging.overlay import Picture, find_outlines, stretch_contrast
+from cellid.io.writers import replacing
+from cellid.tracking.exports.track_numbers import TrackNumbers
+from cellid.types import Labels, Tracks
+
+LONGEST_SIDE_PX = 1280
+"""Larger frames are shrunk to this: it fills a screen, and files stay small enough to send."""
+
+FRAMES_PER_SECOND = 10
+"""A day at the Incucyte's usual two hours passes in a second, and eyes can still follow."""
+
+# MPEG-4 Part 2: of the codecs in OpenCV's own packages the one that slides and players show
+_CODEC = "mp4v"
+
+# Okabe and Ito's colours without black: told apart by people of any colour vision
+_COLOURS = np.array(
+    [
+        (230, 159, 0),
+        (86, 180, 233),
+        (0, 158, 115),
+        (240, 228, 66),
+        (0, 114, 178),
+        (213, 94, 0),
+        (204, 121, 167),
+    ],
+    np.uint8,
+)
+
+_TEXT_HEIGHT_SHARE = 0.03
+
+
+class MovieWriter:
+    """Takes the frames of a time-lapse; made by `writing_movie`."""
+
+    def __init__(self, path: Path, numbers: TrackNumbers, interval_h: float | None) -> None:
+        self._path = path
+        self._numbers = numbers
+        self._interval_h = interval_h
+        self._video: cv2.VideoWriter | None = None
+
+    def write(self, frame: int, image: NDArray[np.generic], labels: Labels) -> None:
+        """Append a frame.
+
+        Parameters
+        ----------
+        frame : int
+            Position in the time-lapse, from 0.
+        image : (Y, X) or (Y, X, C) array
+            As it was taken; of several channels the first is shown.
+        labels : (Y, X) int32
+            The labels that were tracked.
+        """
+        tracks = self._numbers.renumber(frame, labels)
+        picture = draw_tracks(image if image.ndim == 2 else image[..., 0], tracks)
+        hours = "" if self._interval_h is None else f"   {frame * self._interval_h:.1f} h"
+        _write_text(picture, f"{frame}{hours}")
+        if self._video is None:
+            self._video = self._open(picture)
+        self._video.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+    def close(self) -> None:
+        """Write what is left to the file."""
+        if self._video is not None:
+            self._video.release()
+
+    def _open(self, picture: Picture) -> cv2.VideoWriter:
+        height, width = picture.shape[:2]
+        codec = cv2.VideoWriter.fourcc(*_CODEC)
+        video = cv2.VideoWriter(str(self._path), codec, FRAMES_PER_SECOND, (width, height))
+        if not video.isOpened():
+            raise CellidError(
+                self._path,
+                expected="OpenCV with the MPEG-4 codec",
+                got="a build without it",
+                remedy="install opencv-python-headless from PyPI, or leave out the movie",
+            )
+        return video
+
+
+@contextmanager
+def writing_movie(
+    path: str | Path, tracks: Tracks, interval_h: float | None = None
+) -> Iterator[MovieWriter]:
+    """Write an MP4 of the frames, as large as `LONGEST_SIDE_PX`, with the tracks outlined.
+
+    A track keeps its colour; of seven, so that others have it too. The number of the
+    frame stands above, and the hours since the first.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.mp4``.
+    tracks : Tracks
+    interval_h : float or None
+        Hours between frames.
+
+    Yields
+    ------
+    MovieWriter
+
+    Raises
+    ------
+    CellidError
+        If OpenCV lacks the codec, or no space is left; nothing is written then.
+    """
+    with replacing(path) as temporary:
+        movie = MovieWriter(temporary, TrackNumbers(tracks.spots), interval_h)
+        try:
+            yield movie
+        finally:
+            movie.close()
+
+
+def draw_tracks(image: NDArray[np.generic], tracks: Labels) -> Picture:
+    """Draw the outline of each track in its colour, on a picture of a movie's size.
+
+    Parameters
+    ----------
+    image : (Y, X) array
+        Of any real dtype; its contrast is stretched.
+    tracks : (Y, X) int32
+        Numbers of the tracks.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        Sides are even, as the codec wants them.
+    """
+    scale = min(1.0, LONGEST_SIDE_PX / max(image.shape))
+    shape = tuple(max(2, round(side * scale / 2) * 2) for side in image.shape)
+    grey = stretch_contrast(rescale_frame(image, shape))
+    tracks = rescale_labels(tracks, shape)
+    lines = find_outlines(tracks)
+    picture = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
+    picture[lines] = _COLOURS[tracks[lines] % len(_COLOURS)]
+    return picture
+
+
+def _write_text(picture: Picture, text: str) -> None:
+    """Write text in the upper left corner, white with a black rim."""
+    height_px = max(8, round(_TEXT_HEIGHT_SHARE * picture.shape[0]))
+    size = cv2.getFontScaleFromHeight(cv2.FONT_HERSHEY_SIMPLEX, height_px, 1)
+    place = (height_px // 2, height_px * 3 // 2)
+    for colour, width_px in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(
+            picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, width_px, cv2.LINE_AA
+        )
