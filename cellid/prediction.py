@@ -1,15 +1,19 @@
-"""Nuclei in label-free frames, by a trained run."""
+"""Nuclei in label-free frames, one or a stream of them, by a trained run."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from skimage.measure import regionprops_table
 
+from cellid.errors import CellidError
 from cellid.evaluation.counting import count_by_area, count_components
 from cellid.imaging.geometry import rescale_frame, rescale_labels
 from cellid.imaging.instances import drop_small, grow_labels, label_nuclei
+from cellid.io.ahead import map_ahead
 from cellid.models.inference import infer_probability
 from cellid.models.run import Run, preprocess
 from cellid.types import Frame, Labels
@@ -25,6 +29,8 @@ _PROPERTIES = (
     "axis_minor_length",
     "intensity_mean",
 )
+_Point = TypeVar("_Point")
+
 _BATCH = 1  # a tile is large; more at once gains nothing on a CPU and costs memory
 
 
@@ -55,6 +61,21 @@ class Nuclei:
         return int(self.labels.max(initial=0))
 
 
+@dataclass(frozen=True)
+class FoundFrame:
+    """A frame of a stream and its nuclei; or, where it cannot be read, why."""
+
+    image: NDArray[np.generic] | None
+    nuclei: Nuclei | None
+    problem: CellidError | None = None
+
+    def unpack(self) -> tuple[NDArray[np.generic], Nuclei]:
+        """Return the frame and its nuclei, or raise the problem."""
+        if self.image is None or self.nuclei is None:
+            raise self.problem or RuntimeError("neither nuclei nor a problem")
+        return self.image, self.nuclei
+
+
 def find_nuclei(run: Run, image: NDArray[np.generic], pixel_size_um: float | None) -> Nuclei:
     """Find the nuclei of one phase-contrast or brightfield frame of any size.
 
@@ -71,14 +92,76 @@ def find_nuclei(run: Run, image: NDArray[np.generic], pixel_size_um: float | Non
     -------
     Nuclei
     """
-    config = run.config
-    scale = run.input_scale(pixel_size_um)
-    small = preprocess(image, scale, config.nucleus_diameter_px)
-    probability = infer_probability(
-        run.model, config.recipe.model, small, config.recipe.predict.tile_px, _BATCH
+    probability = _infer(run, _prepare(run, image, pixel_size_um))
+    return _label(run, probability, image.shape[:2], pixel_size_um)
+
+
+def find_in_stream(
+    run: Run,
+    points: Iterable[_Point],
+    read: Callable[[_Point], NDArray[np.generic]],
+    pixel_size_um: float | None,
+) -> Iterator[FoundFrame]:
+    """Find the nuclei of many frames; others are read and labelled while the network works.
+
+    Memory is that of a few frames, however many there are.
+
+    Parameters
+    ----------
+    run : Run
+    points : iterable
+        What ``read`` understands, one a frame.
+    read : callable
+        Gives the frame, (Y, X) or (Y, X, C); called in another thread.
+    pixel_size_um : float or None
+        As `find_nuclei`.
+
+    Yields
+    ------
+    FoundFrame
+        In the order of ``points``.
+    """
+
+    def prepare(point: _Point) -> FoundFrame | tuple[NDArray[np.generic], Frame]:
+        try:
+            image = read(point)
+            return image, _prepare(run, image, pixel_size_um)
+        except CellidError as error:
+            return FoundFrame(None, None, error)
+
+    def label(
+        work: FoundFrame | tuple[NDArray[np.generic], Frame],
+    ) -> FoundFrame:
+        if isinstance(work, FoundFrame):
+            return work
+        image, probability = work
+        return FoundFrame(image, _label(run, probability, image.shape[:2], pixel_size_um))
+
+    prepared = map_ahead(prepare, points)
+    inferred = (
+        work if isinstance(work, FoundFrame) else (work[0], _infer(run, work[1]))
+        for work in prepared
     )
+    return map_ahead(label, inferred)
+
+
+def _prepare(run: Run, image: NDArray[np.generic], pixel_size_um: float | None) -> Frame:
+    """Return a frame as the network wants it."""
+    return preprocess(image, run.input_scale(pixel_size_um), run.config.nucleus_diameter_px)
+
+
+def _infer(run: Run, small: Frame) -> Frame:
+    """Return the probability of a nucleus at the network's scale."""
+    recipe = run.config.recipe
+    return infer_probability(run.model, recipe.model, small, recipe.predict.tile_px, _BATCH)
+
+
+def _label(
+    run: Run, probability: Frame, shape: tuple[int, int], pixel_size_um: float | None
+) -> Nuclei:
+    """Part the nuclei, in the geometry of a frame of ``shape``."""
+    config = run.config
     found = label_nuclei(probability, config.threshold, config.seed_distance_px, config.min_area_px)
-    shape = image.shape[:2]
     full = rescale_frame(probability, shape)
     if found.shape == shape:
         labels = found
@@ -87,11 +170,12 @@ def find_nuclei(run: Run, image: NDArray[np.generic], pixel_size_um: float | Non
         # the network's scale, grown a little so that they reach that outline
         mask = full >= config.threshold
         labels = drop_small(rescale_labels(grow_labels(found), shape) * mask, min_area_px=1)
+    area_px = config.nucleus_area_px / run.input_scale(pixel_size_um) ** 2
     return Nuclei(
         labels,
         full,
         count_components(labels > 0, connectivity=8),
-        count_by_area(labels > 0, nucleus_area_px=config.nucleus_area_px / scale**2),
+        count_by_area(labels > 0, nucleus_area_px=area_px),
     )
 
 

@@ -36,7 +36,7 @@ from cellid.config.scores import (
     NoiseStudySettings,
 )
 from cellid.config.simulation import SimulateSettings
-from cellid.config.tracking import TrackSettings
+from cellid.config.tracking import TrackOutputSettings, TrackSettings
 
 __all__ = [
     "AlphaStudySettings",
@@ -60,6 +60,7 @@ __all__ = [
     "Settings",
     "SimulateSettings",
     "SplitSettings",
+    "TrackOutputSettings",
     "TrackSettings",
     "TrainSettings",
     "UNetSettings",

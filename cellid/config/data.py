@@ -14,6 +14,14 @@ class InputSettings(Settings):
         None, description="phase file names, {id} standing for the field; none: known forms"
     )
     stain_pattern: str | None = Field(None, description="stain file names, as phase_pattern")
+    frame_pattern: str | None = Field(
+        None,
+        description="names of a time-lapse's files, {time} standing for the number of the frame, "
+        "{well} and {site} for these, * for anything; none: known forms",
+    )
+    frame_minutes: float | None = Field(
+        None, gt=0, description="minutes from a frame to the next; none: as the names say"
+    )
     axes: str | None = Field(
         None, description="axes of the files, such as TYX; none: as their metadata say"
     )

@@ -1,5 +1,7 @@
 """Settings of following nuclei; distances and sizes are estimated from the data."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from cellid.config.base import Settings
@@ -15,3 +17,12 @@ class TrackSettings(Settings):
         "(TrackMate's default frame gap)",
     )
     divisions: bool = Field(True, description="whether nuclei divide")
+
+
+class TrackOutputSettings(Settings):
+    """What `cellid track` writes besides label stacks and tables."""
+
+    formats: tuple[Literal["ctc", "trackmate", "napari", "geff", "baxter"], ...] = Field(
+        ("ctc", "trackmate", "napari", "geff"), description="files for other programs"
+    )
+    movie: bool = Field(True, description="an MP4 with the outline of every track")

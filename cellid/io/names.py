@@ -1,6 +1,7 @@
 """What file names say: natural order, channel words, and Incucyte's well, site and time."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -118,6 +119,20 @@ def split_role(stem: str) -> tuple[str, Role | None]:
 def file_stem(path: PurePath) -> str:
     """Return the name without its suffix, nor ``.ome`` before it."""
     return path.stem.removesuffix(".ome")
+
+
+def safe_names(names: Iterable[str]) -> list[str]:
+    """Return names safe on every file system, numbered where two would be the same."""
+    safe: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        base = re.sub(r"[^A-Za-z0-9.\-]+", "_", name).strip("._") or "field"
+        unique, number = base, 2
+        while unique.lower() in taken:
+            unique, number = f"{base}_{number}", number + 1
+        taken.add(unique.lower())
+        safe.append(unique)
+    return safe
 
 
 def natural_key(path: str | Path) -> list[tuple[int, int, str]]:

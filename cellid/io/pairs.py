@@ -1,7 +1,5 @@
 """Phase and stain images of the same fields: found by name, read with checks."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,10 +10,8 @@ from cellid.config import InputSettings
 from cellid.errors import CellidError
 from cellid.io.folders import list_names
 from cellid.io.images import ImageFile, open_image
-from cellid.io.names import (
-    parse_field_name,
-)
-from cellid.io.pairing import Candidate, Unpaired, match_files
+from cellid.io.names import parse_field_name, safe_names
+from cellid.io.pairing import Unpaired, match_files
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ def find_pairs(
     matches, unpaired, rule = match_files(phase, stain, settings)
     if not matches:
         raise _nothing_found(phase, stain, unpaired)
-    names = _unique_ids(first for first, _ in matches)
+    names = safe_names(f"{first.folder}/{first.stem}" for first, _ in matches)
     pairs: list[Pair] = []
     for name, (first, second) in zip(names, matches, strict=True):
         pairs += _frame_pairs(_make_pair(name, first.path, second.path, settings))
@@ -166,21 +162,6 @@ def _check_alike(phase: ImageFile, stain: ImageFile) -> None:
             got=f"{theirs:.4g} µm a pixel",
             remedy="export both channels at the same magnification",
         )
-
-
-def _unique_ids(candidates: Iterable[Candidate]) -> list[str]:
-    """Return names safe on every file system, numbered where two would be the same."""
-    names: list[str] = []
-    taken: set[str] = set()
-    for candidate in candidates:
-        whole = f"{candidate.folder}/{candidate.stem}"
-        base = re.sub(r"[^A-Za-z0-9.\-]+", "_", whole).strip("._") or "field"
-        unique, number = base, 2
-        while unique.lower() in taken:
-            unique, number = f"{base}_{number}", number + 1
-        taken.add(unique.lower())
-        names.append(unique)
-    return names
 
 
 def _make_pair(name: str, phase: Path, stain: Path, settings: InputSettings) -> Pair:

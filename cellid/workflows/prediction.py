@@ -14,11 +14,11 @@ from cellid.errors import CellidError
 from cellid.imaging.overlay import draw_outlines
 from cellid.io.folders import list_images
 from cellid.io.images import ImageFile, open_image
-from cellid.io.names import parse_field_name
+from cellid.io.names import file_stem, parse_field_name, safe_names
 from cellid.io.tiff_writers import LabelStackWriter, StackWriter
 from cellid.io.writers import new_folder, replacing, write_png
 from cellid.models.run import Run
-from cellid.prediction import Nuclei, find_nuclei, measure_nuclei
+from cellid.prediction import Nuclei, find_in_stream, measure_nuclei
 
 _DESCRIBED = 3  # files: enough to see what was understood of a folder of thousands
 
@@ -72,12 +72,13 @@ def predict(
     n_frames = sum(file.n_frames for file in files)
     say(f"{len(files)} files, {n_frames} frames")
     new_folder(out, overwrite)
+    names = safe_names(file_stem(file.path) for file in files)
     with (
         _table(out / "objects.csv") as write_objects,
         _table(out / "counts.csv") as write_counts,
         tqdm(total=n_frames, desc="predict", unit="frame") as bar,
     ):
-        for name, file in zip(_names(files), files, strict=True):
+        for name, file in zip(names, files, strict=True):
             try:
                 for objects, counts in _predict_file(run, file, name, out, settings, outputs):
                     write_objects(objects)
@@ -107,17 +108,6 @@ def _open_all(
     return files, problems
 
 
-def _names(files: Sequence[ImageFile]) -> list[str]:
-    """Return a name for each file's outputs: its stem, numbered where stems repeat."""
-    names: list[str] = []
-    seen: dict[str, int] = {}
-    for file in files:
-        stem = file.path.name.split(".")[0]
-        seen[stem] = seen.get(stem, 0) + 1
-        names.append(stem if seen[stem] == 1 else f"{stem}_{seen[stem]}")
-    return names
-
-
 def _predict_file(
     run: Run,
     file: ImageFile,
@@ -139,8 +129,14 @@ def _predict_file(
             if outputs.probability
             else None
         )
-        for number, image in enumerate(file.frames(settings.phase_channel, settings.z_plane)):
-            nuclei = find_nuclei(run, image, pixel_size_um)
+
+        def read(number: int) -> NDArray[np.generic]:
+            return file.read(number, settings.phase_channel, settings.z_plane)
+
+        for number, found in enumerate(
+            find_in_stream(run, range(file.n_frames), read, pixel_size_um)
+        ):
+            image, nuclei = found.unpack()
             labels.write(nuclei.labels)
             if probabilities is not None:
                 probabilities.write(nuclei.probability)

@@ -1,6 +1,5 @@
 """From a dataset folder to a run folder."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 from cellid.config import Recipe
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
-from cellid.io.writers import new_folder, write_json
 from cellid.models.run import Run, load_run
 from cellid.training import train_model
+from cellid.workflows.resume import go_on
 
 
 def train(
@@ -95,7 +94,7 @@ def open_study(about_file: Path, dataset: Dataset, recipe: Recipe) -> None:
         JSON in the folder that says what the trainings are of.
     dataset : Dataset
     recipe : Recipe
-        Without the settings of evaluation, which may change.
+        Without the settings of evaluation and tracking, which may change.
 
     Raises
     ------
@@ -104,14 +103,6 @@ def open_study(about_file: Path, dataset: Dataset, recipe: Recipe) -> None:
     """
     about = {
         "dataset_hash": dataset.info.manifest_hash,
-        "recipe": recipe.model_dump(mode="json", exclude={"evaluate"}),
+        "recipe": recipe.model_dump(mode="json", exclude={"evaluate", "track"}),
     }
-    if not about_file.exists():
-        write_json(new_folder(about_file.parent, overwrite=False) / about_file.name, about)
-    elif json.loads(about_file.read_text(encoding="utf-8")) != about:
-        raise CellidError(
-            about_file.parent,
-            expected="a new folder, or trainings of the same recipe and data set",
-            got="those of another recipe or data set",
-            remedy="give the same settings to go on, or another --out",
-        )
+    go_on(about_file, about, "trainings", "recipe or data set")

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cellid.errors import CellidError
 from cellid.models.run import Run
-from cellid.prediction import Nuclei, find_nuclei, measure_nuclei
+from cellid.prediction import Nuclei, find_in_stream, find_nuclei, measure_nuclei
 
 CENTRES = [(20, 20), (20, 60), (25, 100), (70, 30), (70, 49), (75, 95)]  # two of them touch
 RADIUS_PX = 10
@@ -98,3 +99,23 @@ def test_the_table_by_hand() -> None:
     assert table["score"].tolist() == pytest.approx([0.75, 0.5])
     assert table["intensity_mean"].tolist() == [18.5, 79]
     assert "area_um2" not in measure_nuclei(Nuclei(labels, probability, 2, 2.0), image, None)
+
+
+def test_a_stream_gives_what_single_frames_give_and_goes_on_after_a_bad_one(run: Run) -> None:
+    def read(zoom: float) -> np.ndarray:
+        if zoom == 0:
+            raise CellidError("frame", expected="pixels", got="none", remedy="none")
+        return frame(zoom)
+
+    zooms = [1.0, 0.0, 0.7, 1.0, 1.3]
+    found = list(find_in_stream(run, zooms, read, None))
+    assert [each.nuclei is None for each in found] == [zoom == 0 for zoom in zooms]
+    for zoom, each in zip(zooms, found, strict=True):
+        if zoom:
+            image, nuclei = each.unpack()
+            np.testing.assert_array_equal(image, frame(zoom))
+            alone = find_nuclei(run, frame(zoom), None)
+            np.testing.assert_array_equal(nuclei.labels, alone.labels)
+            assert nuclei.count_area == alone.count_area
+    with pytest.raises(CellidError, match="pixels"):
+        found[1].unpack()

@@ -1,0 +1,281 @@
+"""Time-lapses in files: which images show one field, and in which order they were taken."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from cellid.config import InputSettings
+from cellid.errors import CellidError
+from cellid.io.folders import list_images
+from cellid.io.images import ImageFile, open_image
+from cellid.io.names import file_stem, natural_key, parse_field_name, safe_names, split_role
+
+_LAST_NUMBER = re.compile(r"(.*?)[_\-. ]*(?:(?<![A-Za-z])[tT])?(\d+)(\D*)")
+_INCUCYTE_TIME = re.compile(r"_\d+d\d\dh\d\dm")
+_PLACEHOLDERS = {
+    "well": r"(?P<well>[^/\\]+?)",
+    "site": r"(?P<site>[^/\\]+?)",
+    "time": r"(?P<time>\d+(?:\.\d+)?)",
+    "*": r"[^/\\]*?",
+}
+
+
+@dataclass(frozen=True)
+class TimePoint:
+    """Where the image of one frame is: the file, and the time point within it."""
+
+    file: ImageFile
+    page: int
+
+
+@dataclass(frozen=True)
+class TimeLapse:
+    """The images of one field, in order.
+
+    Attributes
+    ----------
+    name : str
+        Unique among those found together, and safe as a file name.
+    well, site : str
+        Empty where names do not say.
+    points : mapping of int to TimePoint
+        By frame number, from 0, ascending; numbers that are missing were not taken, or
+        cannot be read.
+    frame_h : float or None
+        Hours from a frame to the next.
+    """
+
+    name: str
+    well: str
+    site: str
+    points: Mapping[int, TimePoint]
+    frame_h: float | None
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames, missing ones included."""
+        return max(self.points) + 1
+
+    @property
+    def first(self) -> ImageFile:
+        """The file of the first frame, which says what the others are."""
+        return next(iter(self.points.values())).file
+
+    def missing(self) -> list[int]:
+        """Return the numbers of frames that are not there."""
+        return sorted(set(range(self.n_frames)) - set(self.points))
+
+    def time_h(self, frame: int) -> float:
+        """Return the hours since the first frame; nan if their distance is not known."""
+        return np.nan if self.frame_h is None else frame * self.frame_h
+
+    def describe(self) -> str:
+        """Return one line: name, frames, what is missing, size, interval."""
+        rows, columns = self.first.plane_shape
+        missing = self.missing()
+        gaps = f" ({len(missing)} missing: {_shorten(missing)})" if missing else ""
+        every = "unknown" if self.frame_h is None else f"{self.frame_h * 60:g} min"
+        size = self.first.pixel_size_um
+        pixel = "unknown" if size is None else f"{size:.4g}"
+        return (
+            f"{self.name}: {self.n_frames} frames{gaps} of {rows}×{columns} {self.first.dtype}, "
+            f"every {every}, {pixel} µm/px"
+        )
+
+
+@dataclass(frozen=True)
+class _Single:
+    """A file of one frame: its field, and when it was taken (frames or hours, see ``unit_h``)."""
+
+    field: tuple[str, ...]
+    well: str
+    site: str
+    time: float
+    unit_h: float | None
+    file: ImageFile
+
+
+def find_time_lapses(
+    paths: Sequence[Path], settings: InputSettings
+) -> tuple[list[TimeLapse], dict[str, str]]:
+    """Find the time-lapses in files and folders.
+
+    A file with a T axis is a time-lapse. Files of one frame each are put together by
+    ``settings.frame_pattern``; else by Incucyte's well, site and time; else by the last
+    number of their names, which counts the frames. Stain images are left out.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files, or folders of them.
+    settings : InputSettings
+        Pattern, axes and time between frames.
+
+    Returns
+    -------
+    time_lapses : list of TimeLapse
+        In natural order.
+    problems : dict of str to str
+        Files that belong to none, and why.
+
+    Raises
+    ------
+    CellidError
+        If there is no such path, the pattern is none, or two files are of the same frame.
+    """
+    pattern = None if settings.frame_pattern is None else _compile(settings.frame_pattern)
+    problems: dict[str, str] = {}
+    stacks: list[ImageFile] = []
+    singles: list[_Single] = []
+    files = [(path, file) for path in paths for file in list_images(path)]
+    for root, path in tqdm(files, desc="look at files", unit="file", delay=2):
+        try:
+            file = open_image(path, settings.axes)
+        except CellidError as error:
+            problems[str(path)] = str(error)
+            continue
+        if file.n_frames > 1:
+            stacks.append(file)
+        elif (single := _place(root, file, pattern)) is None:
+            problems[str(path)] = f"{path}: a stain, or a name that tells no field and frame"
+        else:
+            singles.append(single)
+    found = [*_group(singles, settings, problems), *(_from_stack(f, settings) for f in stacks)]
+    return _name_apart(found), problems
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    if "{time}" not in pattern:
+        raise CellidError(
+            "input.frame_pattern",
+            expected="a file name with {time}, such as {well}_{site}_t{time}.tif",
+            got=repr(pattern),
+            remedy="write {time} where the number of the frame stands, {well} and {site} where "
+            "these stand, and * for what may be anything",
+        )
+    parts = re.split(r"(\{well\}|\{site\}|\{time\}|\*)", pattern.replace("\\", "/"))
+    try:
+        return re.compile(
+            "(?:.*/)?" + "".join(_PLACEHOLDERS.get(p.strip("{}"), re.escape(p)) for p in parts)
+        )
+    except re.error:
+        raise CellidError(
+            "input.frame_pattern",
+            expected="{well}, {site} and {time} at most once each",
+            got=repr(pattern),
+            remedy="write * where the same thing stands again",
+        ) from None
+
+
+def _place(root: Path, file: ImageFile, pattern: re.Pattern[str] | None) -> _Single | None:
+    """Say of which field, and when, an image of one frame is; None if its name does not."""
+    folder = file.path.parent.relative_to(root) if root.is_dir() else Path()
+    if pattern is not None:
+        match = pattern.fullmatch((folder / file.path.name).as_posix())
+        if match is None:
+            return None
+        known = match.groupdict()
+        well, site = known.get("well", ""), known.get("site", "")
+        rest = () if well or site else (root.resolve().name,)
+        return _Single((*rest, well, site), well, site, float(known["time"]), None, file)
+    if name := parse_field_name(file.path):
+        if name.role == "stain":
+            return None
+        stem, exported = _INCUCYTE_TIME.subn("", name.stem)
+        # The folders of raw scans are times
+        within = folder.parts if exported else ()
+        return _Single((*within, stem), name.well, str(name.site), name.time_h, 1.0, file)
+    stem, role = split_role(file_stem(file.path))
+    number = _LAST_NUMBER.fullmatch(stem)
+    if role == "stain" or number is None:
+        return None
+    field = (*folder.parts, number[1], number[3].strip("_-. "))
+    if not any(field):
+        field = (root.resolve().name,)
+    return _Single(field, "", "", int(number[2]), None, file)
+
+
+def _group(
+    singles: Sequence[_Single], settings: InputSettings, problems: dict[str, str]
+) -> list[TimeLapse]:
+    fields: dict[tuple[str, ...], list[_Single]] = defaultdict(list)
+    for single in singles:
+        fields[single.field].append(single)
+    found = []
+    for field, of_field in fields.items():
+        of_field.sort(key=lambda single: single.time)
+        numbers, step = _number_frames(of_field)
+        unit_h = of_field[0].unit_h
+        given_h = None if settings.frame_minutes is None else settings.frame_minutes / 60
+        shape = of_field[0].file.plane_shape
+        points = {}
+        for number, single in zip(numbers, of_field, strict=True):
+            if single.file.plane_shape == shape:
+                points[number] = TimePoint(single.file, 0)
+            else:
+                problems[str(single.file.path)] = (
+                    f"{single.file.path}: {single.file.plane_shape} pixels, where the first "
+                    f"frame of its field has {shape}"
+                )
+        found.append(
+            TimeLapse(
+                name="_".join(part for part in field if part),
+                well=of_field[0].well,
+                site=of_field[0].site,
+                points=points,
+                frame_h=given_h or (None if unit_h is None or step == 0 else step * unit_h),
+            )
+        )
+    return found
+
+
+def _number_frames(of_field: list[_Single]) -> tuple[list[int], float]:
+    """Return the frame numbers of images in order of time, and the time of one frame.
+
+    The most frequent interval is one frame, of several the shortest; the others are rounded
+    to so many frames, so that missing ones leave a gap. Where some are shorter than half of
+    it the images are counted through.
+    """
+    times = np.array([single.time for single in of_field])
+    steps = np.diff(times)
+    if np.any(steps == 0):
+        first, second = (of_field[int(np.argmin(steps)) + i].file.path for i in (0, 1))
+        raise CellidError(
+            second,
+            expected="one image a field and frame",
+            got=f"the same frame as in {first}",
+            remedy="give one channel alone, or input.frame_pattern that tells the fields apart",
+        )
+    if not steps.size:
+        return [0], 0.0
+    lengths, often = np.unique(steps.round(6), return_counts=True)
+    frames = np.rint(steps / lengths[np.argmax(often)]).astype(int)
+    if not frames.all():
+        frames[:] = 1
+    return [0, *np.cumsum(frames).tolist()], float(np.sum(steps) / np.sum(frames))
+
+
+def _from_stack(file: ImageFile, settings: InputSettings) -> TimeLapse:
+    known = parse_field_name(file.path)
+    return TimeLapse(
+        name=file_stem(file.path),
+        well=known.well if known else "",
+        site=str(known.site) if known else "",
+        points={page: TimePoint(file, page) for page in range(file.n_frames)},
+        frame_h=None if settings.frame_minutes is None else settings.frame_minutes / 60,
+    )
+
+
+def _name_apart(found: list[TimeLapse]) -> list[TimeLapse]:
+    found = sorted(found, key=lambda one: natural_key(one.name))
+    names = safe_names(one.name for one in found)
+    return [replace(one, name=name) for one, name in zip(found, names, strict=True)]
+
+
+def _shorten(numbers: list[int], limit: int = 5) -> str:
+    return ", ".join(map(str, numbers[:limit])) + (" …" if len(numbers) > limit else "")
