@@ -30,6 +30,7 @@ from cellid.config import Settings
 from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.images import open_image
+from cellid.io.readers import read_table
 from cellid.io.tiff_writers import write_image, write_labels
 from cellid.io.writers import write_table, write_text
 from cellid.recipes import parse_settings
@@ -157,7 +158,7 @@ class Dataset:
         path = self.folder / "objects.csv"
         if not path.exists():
             return pd.DataFrame(columns=["id", "label", "score"])
-        return pd.read_csv(path, dtype={"id": "str"})
+        return read_table(path, "make the data set again", dtype={"id": "str"})
 
     def uncertain(self, crop_id: str) -> Mask:
         """Return where the labels in force are not to be believed, (Y, X) bool."""

@@ -10,6 +10,7 @@ import pandas as pd
 from cellid.dataset import Dataset, correction_folder
 from cellid.imaging.overlay import Picture, draw_outlines
 from cellid.io.images import open_image
+from cellid.io.readers import read_table
 from cellid.io.writers import write_text
 from cellid.labeling.correction import ADD, DROP, KEEP, STAIN, UNCERTAIN
 from cellid.report.markup import count, data_uri, make_picture, make_table, number_cell, text_cell
@@ -34,7 +35,8 @@ def read_proposals(dataset: Dataset) -> pd.DataFrame | None:
     path = correction_folder(dataset, "model") / "proposals.csv"
     if not path.exists():
         return None
-    return pd.read_csv(path, dtype={"crop": str}, keep_default_na=False)
+    remedy = "run the same `cellid correct` again, which writes it anew"
+    return read_table(path, remedy, dtype={"crop": str}, keep_default_na=False)
 
 
 def write_correction_report(dataset: Dataset, path: Path) -> None:

@@ -21,6 +21,7 @@ from cellid.dataset import (
 )
 from cellid.errors import CellidError
 from cellid.io.images import open_image
+from cellid.io.readers import read_table
 from cellid.io.tiff_writers import write_labels
 from cellid.io.writers import write_table
 from cellid.labeling.correction import ADD, DROP, UNCERTAIN, apply_proposals, compare, propose
@@ -128,11 +129,18 @@ def _judge_fold(
     shorter = {"epochs": max(1, round(recipe.correct.epochs * recipe.train.epochs))}
     fold_recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update=shorter)})
     run = train_once(dataset, out, fold_recipe, say=say)
-    if not (out / PROPOSALS).exists():
+    crops = _judged(dataset)["id"]
+    written = [out / PROPOSALS, *(out / FOUND / f"{crop_id}.tif" for crop_id in crops)]
+    if not all(path.exists() for path in written):
         write_table(out / PROPOSALS, _compare_crops(dataset, run, out / FOUND))
-    objects = pd.read_csv(out / PROPOSALS, dtype={"crop": str}, keep_default_na=False)
+    objects = read_table(
+        out / PROPOSALS,
+        remedy="remove it, and give the same command again",
+        dtype={"crop": str},
+        keep_default_na=False,
+    )
     # Into the data set each time: it may be new since, or hold the word of other models
-    for crop_id in _judged(dataset)["id"]:
+    for crop_id in crops:
         name = f"{crop_id}.tif"
         found = open_image(out / FOUND / name).read().astype(np.int32)
         write_labels(correction_folder(dataset, "model") / FOUND / name, found)

@@ -15,7 +15,6 @@
 """
 
 import importlib.metadata
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,6 +34,7 @@ from cellid.imaging.overlay import stretch_contrast
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.folders import path_from
 from cellid.io.label_studio import CONFIG, make_task
+from cellid.io.readers import read_object
 from cellid.io.tiff_writers import write_image, write_labels
 from cellid.io.writers import write_json, write_text
 from cellid.labeling.correction import ADD, DROP, UNCERTAIN
@@ -168,15 +168,11 @@ def read_review(folder: Path) -> Review:
         If it is not there, or damaged.
     """
     path = folder / "review.json"
-    try:
-        values: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise CellidError(
-            path,
-            expected="the folder of a review, with its review.json",
-            got=str(error),
-            remedy="give the folder that `cellid review DATASET --out DIR` has made",
-        ) from None
+    values = read_object(
+        path,
+        expected="the folder of a review, with its review.json",
+        remedy="give the folder that `cellid review DATASET --out DIR` has made",
+    )
     return parse_settings(Review, values, subject=str(path))
 
 

@@ -23,6 +23,7 @@ from cellid.io.folders import list_images
 from cellid.io.images import open_image
 from cellid.io.label_studio import draw_regions, read_annotations
 from cellid.io.names import natural_key
+from cellid.io.readers import read_table
 from cellid.io.writers import write_table
 from cellid.labeling.drawn import accept_drawn, part_pieces
 from cellid.types import Labels, Mask
@@ -97,7 +98,7 @@ def take_review(
     Raises
     ------
     CellidError
-        If ``folder`` is no review.
+        If ``folder`` is no review, or the data set's table of provenance is damaged.
     """
     review = read_review(folder)
     sources, problems = _find_sources(folder, review)
@@ -290,7 +291,12 @@ def _read_provenance(dataset: Dataset) -> dict[str, dict[str, Any]]:
     """Return the rows of provenance by crop, of corrections undone since too."""
     if not _provenance(dataset).exists():
         return {}
-    table = pd.read_csv(_provenance(dataset), dtype=str, keep_default_na=False)
+    table = read_table(
+        _provenance(dataset),
+        remedy="put the file back, or remove it: who made earlier corrections is lost with it",
+        dtype=str,
+        keep_default_na=False,
+    )
     return {row["id"]: row for row in table.to_dict("records")}
 
 

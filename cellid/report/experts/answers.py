@@ -10,9 +10,10 @@ import pandas as pd
 
 from cellid.config import Settings
 from cellid.errors import CellidError
+from cellid.io.readers import read_object
 from cellid.recipes import parse_settings
 from cellid.report.experts.form import ANSWER_COLUMNS
-from cellid.report.experts.key import Key, SheetKey, read_object
+from cellid.report.experts.key import Key, SheetKey
 
 
 class _Marks(Settings):

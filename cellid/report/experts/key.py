@@ -10,10 +10,8 @@
         sheets/ID.jpg   phase, phase with the objects, stain, side by side
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -21,6 +19,7 @@ from pydantic import Field
 from cellid.config import Settings
 from cellid.errors import CellidError
 from cellid.io.images import open_image
+from cellid.io.readers import read_object
 from cellid.recipes import parse_settings
 from cellid.types import Labels
 
@@ -74,11 +73,3 @@ def read_key(path: Path) -> Key:
 def read_labels(folder: Path, name: str) -> Labels:
     """Return the objects of a sheet, (Y, X) int32, from the folder of a study."""
     return open_image(folder / LABELS / f"{name}.tif").read().astype(np.int32)
-
-
-def read_object(path: Path, expected: str, remedy: str) -> dict[str, Any]:
-    """Read a JSON object, or say that ``expected`` was not there."""
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:  # of JSON and UTF-8: ValueError
-        raise CellidError(path, expected=expected, got=str(error), remedy=remedy) from None

@@ -128,6 +128,21 @@ def test_corrections_come_back_into_a_data_set_that_has_lost_them(
     np.testing.assert_array_equal(again.labels("f1"), labels)
 
 
+def test_what_a_fold_has_lost_is_told_or_made_again(
+    dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    applying = in_mode(tiny_recipe, "apply")
+    manifest = correct(dataset, tmp_path / "out", applying, quiet).manifest
+    table = tmp_path / "out" / "fold-1" / "proposals.csv"
+    table.write_bytes(table.read_bytes()[:-20])
+    with pytest.raises(CellidError, match=r"fold-1(.|\n)*cut short(.|\n)*remove it"):
+        correct(dataset, tmp_path / "out", applying, quiet)
+    table.unlink()
+    assert correct(dataset, tmp_path / "out", applying, quiet).manifest.equals(manifest)
+    next((tmp_path / "out" / "fold-1" / "found").iterdir()).unlink()
+    assert correct(dataset, tmp_path / "out", applying, quiet).manifest.equals(manifest)
+
+
 def test_folds_of_another_recipe_are_refused(
     dataset: Dataset, trained: list[Dataset], tiny_recipe: Recipe, tmp_path: Path
 ) -> None:

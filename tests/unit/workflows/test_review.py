@@ -266,6 +266,23 @@ def test_what_cannot_be_exported_or_taken_is_told(
         export_review(after, tmp_path / "new", 1)
 
 
+def test_tables_cut_short_are_told(dataset: Dataset, review: Path, tmp_path: Path) -> None:
+    proposals = dataset.folder / "corrected" / "model" / "proposals.csv"
+    proposals.parent.mkdir(parents=True)
+    for content in ("", "crop,propo", "crop,proposal\nf4,a"):
+        proposals.write_text(content)
+        with pytest.raises(CellidError, match=r"proposals\.csv"):
+            export_review(dataset, tmp_path / "new", 3)
+    as_imagej(review / "labels" / "f1.tif", correct(dataset.labels("f1")))
+    take(dataset, review)
+    table = dataset.folder / "corrected" / "hand" / "provenance.csv"
+    cut = table.read_bytes()[:-20]
+    table.write_bytes(cut)
+    with pytest.raises(CellidError, match=r"provenance\.csv"):
+        take(dataset, review)
+    assert table.read_bytes() == cut
+
+
 def test_a_review_of_other_images_is_refused(dataset: Dataset, review: Path) -> None:
     as_imagej(review / "labels" / "f1.tif", correct(dataset.labels("f1")))
     as_imagej(review / "original" / "labels" / "f2.tif", correct(dataset.labels("f2")))

@@ -1,0 +1,49 @@
+"""Files that cellid wrote, read again; a copy may have been cut short since."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cellid.errors import CellidError
+
+
+def read_object(path: Path, expected: str, remedy: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    CellidError
+        With ``expected`` and ``remedy``, if it is missing, damaged or something else.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:  # of JSON and UTF-8: ValueError
+        raise CellidError(path, expected=expected, got=str(error), remedy=remedy) from None
+
+
+def read_table(path: Path, remedy: str, **how: Any) -> pd.DataFrame:
+    """Read a table that `cellid.io.writers.write_table` wrote.
+
+    Parameters
+    ----------
+    path : Path
+    remedy : str
+        What to do if it is damaged.
+    **how
+        Arguments of `pandas.read_csv`.
+
+    Raises
+    ------
+    CellidError
+        If it is missing, damaged or cut short.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if not text.endswith("\n"):  # pandas would fill up the last row in silence
+            raise ValueError("a table cut short" if text else "an empty file")
+        return pd.read_csv(io.StringIO(text), **how)
+    except (OSError, ValueError) as error:  # of UTF-8 and CSV: ValueError
+        raise CellidError(path, expected="a whole table", got=str(error), remedy=remedy) from None
