@@ -10,7 +10,7 @@ from geff_spec import Axis, DisplayHint, GeffMetadata
 from zarr.storage import LocalStore
 
 from cellid.io.folder_writers import replacing_folder
-from cellid.tracking.exports.links import founders, previous_spots
+from cellid.tracking.exports.lineages import founders, previous_spots
 from cellid.types import Tracks
 
 

@@ -38,7 +38,9 @@ _COLOURS = np.array(
     np.uint8,
 )
 
-_TEXT_HEIGHT_SHARE = 0.03
+_LINE_PX = 2  # the codec halves the resolution of colours
+
+_TEXT_HEIGHT_SHARE = 0.025
 
 
 class MovieWriter:
@@ -63,9 +65,9 @@ class MovieWriter:
             The labels that were tracked.
         """
         tracks = self._numbers.renumber(frame, labels)
-        picture = draw_tracks(image if image.ndim == 2 else image[..., 0], tracks)
         hours = "" if self._interval_h is None else f"   {frame * self._interval_h:.1f} h"
-        _write_text(picture, f"{frame}{hours}")
+        picture = draw_tracks(image if image.ndim == 2 else image[..., 0], tracks)
+        picture = _with_caption(picture, f"frame {frame}{hours}")
         if self._video is None:
             self._video = self._open(picture)
         self._video.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
@@ -142,18 +144,19 @@ def draw_tracks(image: NDArray[np.generic], tracks: Labels) -> Picture:
     shape = tuple(max(2, round(side * scale / 2) * 2) for side in image.shape)
     grey = stretch_contrast(rescale_frame(image, shape))
     tracks = rescale_labels(tracks, shape)
-    lines = find_outlines(tracks)
+    line = np.where(find_outlines(tracks), tracks % len(_COLOURS) + 1, 0).astype(np.uint8)
+    colour = np.asarray(cv2.dilate(line, np.ones((_LINE_PX, _LINE_PX), np.uint8)))
     picture = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
-    picture[lines] = _COLOURS[tracks[lines] % len(_COLOURS)]
+    picture[colour > 0] = _COLOURS[colour[colour > 0] - 1]
     return picture
 
 
-def _write_text(picture: Picture, text: str) -> None:
-    """Write text in the upper left corner, white with a black rim."""
+def _with_caption(picture: Picture, text: str) -> Picture:
+    """Return a picture with a black strip above it that hides no nucleus and bears a text."""
     height_px = max(8, round(_TEXT_HEIGHT_SHARE * picture.shape[0]))
-    size = cv2.getFontScaleFromHeight(cv2.FONT_HERSHEY_SIMPLEX, height_px, 1)
+    strip = np.zeros((2 * height_px, picture.shape[1], 3), np.uint8)
+    font, white = cv2.FONT_HERSHEY_SIMPLEX, (255, 255, 255)
+    size = cv2.getFontScaleFromHeight(font, height_px, 1)
     place = (height_px // 2, height_px * 3 // 2)
-    for colour, width_px in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(
-            picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, width_px, cv2.LINE_AA
-        )
+    cv2.putText(strip, text, place, font, size, white, 1, cv2.LINE_AA)
+    return np.concatenate([strip, picture])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cellid.io.writers import replacing
-from cellid.tracking.exports.links import founders, previous_spots
+from cellid.tracking.exports.lineages import founders, previous_spots
 from cellid.types import Tracks
 
 # Files from 2.1.0 on are read; this one has the elements of 7

@@ -31,7 +31,7 @@ def test_every_frame_comes_back(tmp_path: Path, kind: str, request) -> None:
 
     frames = read(tmp_path / "tracks.mp4")
 
-    assert [frame.shape for frame in frames] == [(40, 60, 3)] * 5
+    assert [frame.shape for frame in frames] == [(16 + 40, 60, 3)] * 5  # with a caption
     assert [path.name for path in tmp_path.iterdir()] == ["tracks.mp4"]
 
 
@@ -60,7 +60,7 @@ def test_a_track_keeps_its_colour_and_its_neighbour_has_another(movie) -> None:
     first, later = pictures[0][30, 27], pictures[4][31, 31]  # left edge of track 2
     np.testing.assert_array_equal(first, later)
     assert not np.array_equal(first, pictures[0][10, 7])
-    red, green, blue = pictures[0][33 + 1, 30].tolist()  # beyond the outline
+    red, green, blue = pictures[0][30, 30].tolist()  # within
     assert red == green == blue
 
 
