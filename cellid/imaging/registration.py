@@ -82,7 +82,6 @@ def measure_shift(phase: NDArray[np.generic], stain: NDArray[np.generic]) -> Shi
         phase image that does not show nuclei. This is no reason to drop a pair.
     """
     explained = _explained_by_shift(_prepare(phase), np.sqrt(_prepare(stain)))
-    centre = explained.shape[0] // 2
     y, x = np.unravel_index(int(explained.argmax()), explained.shape)
     rows, columns = np.ogrid[: explained.shape[0], : explained.shape[1]]
     elsewhere = (rows - y) ** 2 + (columns - x) ** 2 > _PEAK_RADIUS**2
@@ -90,23 +89,25 @@ def measure_shift(phase: NDArray[np.generic], stain: NDArray[np.generic]) -> Shi
     # Without texture nothing is explained anywhere.
     confidence = 1 - float(explained[elsewhere].max(initial=0.0)) / peak if peak > 0 else 0.0
     confidence = max(0.0, confidence)
-    on_rim = not (0 < y < explained.shape[0] - 1 and 0 < x < explained.shape[1] - 1)
-    if confidence < CONFIDENT or on_rim:
+    place = locate_peak(explained)
+    if confidence < CONFIDENT or place is None:
         return Shift(None, None, confidence)
-    dy, dx = _refine_peak(explained[y - 1 : y + 2, x - 1 : x + 2])
-    return Shift(
-        _REDUCTION * (int(y) - centre + dy), _REDUCTION * (int(x) - centre + dx), confidence
-    )
+    dy, dx = place
+    return Shift(_REDUCTION * dy, _REDUCTION * dx, confidence)
 
 
-def move_back(stain: NDArray[np.generic], shift: Shift) -> NDArray[np.generic]:
-    """Return the stain moved onto its phase image, its border continued by reflection.
+def move_back(
+    stain: NDArray[np.generic], shift: Shift, border: int = cv2.BORDER_REFLECT_101
+) -> NDArray[np.generic]:
+    """Return the stain moved onto its phase image.
 
     Parameters
     ----------
     stain : (Y, X) array
     shift : Shift
         As measured; where it is unknown the stain is returned as it is.
+    border : int
+        How OpenCV is to continue the image past its border.
 
     Returns
     -------
@@ -114,13 +115,13 @@ def move_back(stain: NDArray[np.generic], shift: Shift) -> NDArray[np.generic]:
     """
     if shift.dy_px is None or shift.dx_px is None:
         return stain
-    matrix = np.array([[1, 0, shift.dx_px], [0, 1, shift.dy_px]])
+    matrix = np.array([[1.0, 0, shift.dx_px], [0, 1, shift.dy_px]])
     moved = cv2.warpAffine(
         np.ascontiguousarray(stain),
         matrix,
         stain.shape[::-1],
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT_101,
+        borderMode=border,
     )
     return np.asarray(moved)
 
@@ -141,8 +142,8 @@ def _explained_by_shift(phase: Frame, stain: Frame) -> _FloatMap:
     """Return R² for every shift up to a quarter of the smaller side, centre no shift."""
     rows, columns = phase.shape
     window = np.outer(np.hanning(rows), np.hanning(columns)).astype(np.float32)
-    features = np.stack([_standardise(feature, window) for feature in _phase_features(phase)])
-    target = _standardise(_blur(stain, _STAIN_SIGMA), window)
+    features = np.stack([standardise(feature, window) for feature in _phase_features(phase)])
+    target = standardise(_blur(stain, _STAIN_SIGMA), window)
     flat = features.reshape(len(features), -1)
     correlations = flat @ flat.T
     correlations += _RIDGE * np.eye(len(flat), dtype=np.float32)
@@ -150,11 +151,9 @@ def _explained_by_shift(phase: Frame, stain: Frame) -> _FloatMap:
     spectrum = scipy.fft.rfft2(target)
     at_shifts = np.stack(
         [
-            np.roll(
-                scipy.fft.irfft2(spectrum * scipy.fft.rfft2(feature).conj(), phase.shape),
-                (reach, reach),
-                (0, 1),
-            )[: 2 * reach + 1, : 2 * reach + 1]
+            centre_correlation(
+                scipy.fft.irfft2(spectrum * scipy.fft.rfft2(feature).conj(), phase.shape), reach
+            )
             for feature in features
         ]
     )
@@ -183,7 +182,12 @@ def _phase_features(phase: Frame) -> list[Frame]:
     return features
 
 
-def _standardise(feature: Frame, window: Frame) -> Frame:
+def centre_correlation(correlation: _FloatMap, reach: int) -> _FloatMap:
+    """Return the values of a circular correlation up to ``reach`` off, no shift in the centre."""
+    return np.roll(correlation, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+
+
+def standardise(feature: Frame, window: Frame) -> Frame:
     """Take off the background, clip outliers, fade to the borders, scale to unit norm."""
     local = feature - _blur(feature, _BACKGROUND_SIGMA)
     bound = np.float32(_CLIP_DEVIATIONS) * local.std()
@@ -193,6 +197,18 @@ def _standardise(feature: Frame, window: Frame) -> Frame:
     if norm > 0:
         faded /= np.float32(norm)
     return faded
+
+
+def locate_peak(scores: _FloatMap) -> tuple[float, float] | None:
+    """Return how far the maximum of a map, (Y, X), lies from its centre, to a fraction of a pixel.
+
+    None where it lies on the rim: the true one may be outside.
+    """
+    y, x = (int(place) for place in np.unravel_index(int(scores.argmax()), scores.shape))
+    if not (0 < y < scores.shape[0] - 1 and 0 < x < scores.shape[1] - 1):
+        return None
+    dy, dx = _refine_peak(scores[y - 1 : y + 2, x - 1 : x + 2])
+    return y - scores.shape[0] // 2 + dy, x - scores.shape[1] // 2 + dx
 
 
 def _refine_peak(around: _FloatMap) -> tuple[float, float]:
