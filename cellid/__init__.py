@@ -19,6 +19,7 @@ _HOME = {
     "load_run": "cellid.models.run",
     "predict": "cellid.workflows.prediction",
     "read_dataset": "cellid.dataset",
+    "track": "cellid.workflows.time_lapse",
     "train": "cellid.workflows.training",
     "write_simulation": "cellid.simulate",
 }

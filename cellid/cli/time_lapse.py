@@ -1,0 +1,85 @@
+"""The command that follows nuclei through time-lapses."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cellid.cli.app import Out, Overwrite, RunFolder, app, start_keras
+from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
+
+
+@app.command()
+def track(
+    run: RunFolder,
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGES...", help="Stacks, or folders of frames."),
+    ],
+    out: Out,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="How the frames are named, such as {well}_{site}_t{time}.tif; * is anything. "
+            "Needed if names are neither Incucyte's nor end in the number of the frame."
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Minutes from a frame to the next, if the names do not say."),
+    ] = None,
+    axes: Annotated[
+        str | None, typer.Option(help="Axes of the files, such as TYX, if they do not say.")
+    ] = None,
+    channel: Annotated[
+        int | None, typer.Option(help="Channel of the phase image, from 0, if there are several.")
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(help="µm a pixel, if the files do not say.")
+    ] = None,
+    max_gap: Annotated[
+        int,
+        typer.Option(min=0, help="Frames in a row that a nucleus may go unseen in."),
+    ] = TrackSettings().max_gap_frames,
+    no_divisions: Annotated[
+        bool, typer.Option("--no-divisions", help="The nuclei do not divide.")
+    ] = False,
+    formats: Annotated[
+        str, typer.Option(help="Files for other programs, of ctc, trackmate, napari, geff, baxter.")
+    ] = ",".join(TrackOutputSettings().formats),
+    no_movie: Annotated[
+        bool, typer.Option("--no-movie", help="Do not write a movie of every field.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Find, count and follow the nuclei of label-free time-lapses.
+
+    Writes tables, label stacks, movies and files for napari, Fiji and others. Interrupted, it
+    goes on when called again; with other settings of following, only these are done again.
+    """
+    start_keras()
+    from cellid.models.run import load_run
+    from cellid.recipes import parse_settings
+    from cellid.workflows.time_lapse import track as workflow
+
+    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    problems = workflow(
+        load_run(run),
+        images,
+        out,
+        InputSettings(
+            frame_pattern=pattern,
+            frame_minutes=minutes,
+            axes=axes,
+            phase_channel=channel,
+            pixel_size_um=pixel_size,
+        ),
+        TrackSettings(max_gap_frames=max_gap, divisions=not no_divisions),
+        parse_settings(
+            TrackOutputSettings, {"formats": wanted, "movie": not no_movie}, subject="--formats"
+        ),
+        overwrite,
+    )
+    typer.echo(f"counts: {out / 'counts.csv'}; tracks: a folder for each field in {out}")
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,102 @@
+"""A trained run on time-lapses: nuclei found, counted and followed."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
+from cellid.errors import CellidError
+from cellid.io.time_lapse import find_time_lapses
+from cellid.io.writers import write_table
+from cellid.models.run import Run
+from cellid.workflows.resume import go_on
+from cellid.workflows.time_lapse_field import COUNTS, Field, process_field
+
+_ABOUT = "track.json"
+_DESCRIBED = 3  # time-lapses: enough to see what was understood of a plate of hundreds
+
+
+def track(
+    run: Run,
+    images: Sequence[Path],
+    out: Path,
+    settings: InputSettings,
+    following: TrackSettings,
+    outputs: TrackOutputSettings,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> dict[str, str]:
+    """Find, count and follow the nuclei of time-lapses, in constant memory.
+
+    Called again after an interruption, it goes on with the frames that are missing.
+
+    Parameters
+    ----------
+    run : Run
+    images : sequence of Path
+        Stacks, or folders of frames (`cellid.io.time_lapse.find_time_lapses`).
+    out : Path
+        Gets `counts.csv`, a row a frame, and a folder for each field
+        (`cellid.workflows.time_lapse_field`).
+    settings : InputSettings
+        How names, axes, pixel size and time are read.
+    following : TrackSettings
+    outputs : TrackOutputSettings
+        The files for other programs.
+    overwrite : bool
+        Start anew in a folder that holds other tracks.
+    say : callable
+        Told what was understood.
+
+    Returns
+    -------
+    dict of str to str
+        Files, frames and fields that could not be used, and why.
+
+    Raises
+    ------
+    CellidError
+        If no time-lapse is found, or ``out`` is of another model or other input settings.
+    """
+    lapses, problems = find_time_lapses(images, settings)
+    if not lapses:
+        raise CellidError(
+            ", ".join(map(str, images)),
+            expected="frames of a time-lapse",
+            got="\n".join(list(problems.values())[:_DESCRIBED]) or "no image",
+            remedy="give a stack, or a folder of frames whose names end in their number; or "
+            "say how they are named with --pattern, such as {well}_{site}_t{time}.tif",
+        )
+    for lapse in lapses[:_DESCRIBED]:
+        say(lapse.describe())
+    n_frames = sum(lapse.n_frames for lapse in lapses)
+    say(f"{len(lapses)} time-lapses, {n_frames} frames")
+    about = {
+        "model": run.config.model_dump(mode="json"),
+        "input": settings.model_dump(mode="json"),
+    }
+    go_on(out / _ABOUT, about, "tracks", "model and input settings", overwrite)
+    counts = []
+    with tqdm(total=n_frames, desc="find nuclei", unit="frame") as bar:
+        for lapse in lapses:
+            field = Field(lapse, out / lapse.name, settings)
+            if overwrite:
+                shutil.rmtree(field.folder, ignore_errors=True)
+            if field.is_followed(following, outputs):
+                bar.update(lapse.n_frames)
+            else:
+                try:
+                    process_field(run, field, following, outputs, bar.update)
+                except CellidError as error:
+                    problems[lapse.name] = str(error)
+                    continue
+            counts.append(pd.read_csv(field.folder / COUNTS, dtype={"well": str, "site": str}))
+            problems |= field.describe_bad_frames(counts[-1])
+    if counts:
+        write_table(out / COUNTS, pd.concat(counts, ignore_index=True))
+    for problem in problems.values():
+        say(f"left out: {problem}")
+    return problems

@@ -1,0 +1,194 @@
+"""From frames to tracks, with a stand-in network that finds what is bright."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
+from cellid.errors import CellidError
+from cellid.io.images import open_image
+from cellid.io.tiff_writers import write_image
+from cellid.models.run import Run
+from cellid.tracking.drift import DriftMeter
+from cellid.workflows import time_lapse_field
+from cellid.workflows.time_lapse import track
+
+N_FRAMES = 7
+RADIUS_PX = 6
+# y, x in the first frame and the step of each; the last divides in frame 4
+STARTS = np.array([(20, 20), (20, 60), (60, 30), (64, 90)])
+STEPS = np.array([(1.0, 0.5), (0.0, 1.0), (-1.0, 0.5), (0.0, 0.0)])
+EVERYTHING = TrackOutputSettings(formats=("ctc", "trackmate", "napari", "geff", "baxter"))
+TABLES = TrackOutputSettings(formats=(), movie=False)
+
+
+def logistic(batch: np.ndarray, training: bool) -> np.ndarray:
+    """Stand for a network: bright is nucleus."""
+    return 1 / (1 + np.exp(-6 * (batch - 0.4)))
+
+
+def draw(number: int) -> np.ndarray:
+    """Return frame ``number``: bright disks on a ground that stays."""
+    centres = [tuple(place) for place in STARTS + number * STEPS]
+    if number >= 4:
+        y, x = centres.pop()
+        centres += [(y, x - 9), (y, x + 9)]
+    y, x = np.mgrid[:97, :121]
+    distance = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
+    ground = 300 * np.random.default_rng(0).random((97, 121))
+    return (3000 + ground + 9000 / (1 + np.exp(2 * (distance - RADIUS_PX)))).astype(np.uint16)
+
+
+@pytest.fixture
+def run(tiny_run: Run) -> Run:
+    config = tiny_run.config.model_copy(
+        update={
+            **{"scale": 1.0, "nucleus_diameter_px": 12.0, "nucleus_area_px": np.pi * 36},
+            **{"threshold": 0.5, "seed_distance_px": 5.0, "min_area_px": 20.0},
+        }
+    )
+    return Run(tiny_run.folder, config, logistic)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    for number in range(N_FRAMES):
+        write_image(
+            tmp_path / "frames" / f"VID_C3_1_00d{2 * number:02d}h00m.tif",
+            draw(number),
+            pixel_size_um=2.0,
+        )
+    return tmp_path / "frames"
+
+
+@pytest.fixture
+def follow(run: Run, frames: Path) -> Callable[..., dict[str, str]]:
+    def do(out: Path, outputs: TrackOutputSettings = TABLES, **more: Any) -> dict[str, str]:
+        settings = more.pop("settings", InputSettings())
+        following = more.pop("following", TrackSettings())
+        images = more.pop("images", [frames])
+        return track(more.pop("run", run), images, out, settings, following, outputs, **more)
+
+    return do
+
+
+Follow = Callable[..., dict[str, str]]
+
+
+def test_nuclei_are_counted_followed_and_exported(
+    tmp_path: Path, follow: Follow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert follow(tmp_path / "out", EVERYTHING) == {}
+    assert "VID_C3_1: 7 frames of 97×121 uint16, every 120 min, 2 µm/px" in capsys.readouterr().out
+    field = tmp_path / "out" / "VID_C3_1"
+    counts = pd.read_csv(tmp_path / "out" / "counts.csv")
+    assert counts["n_nuclei"].tolist() == [4] * 4 + [5] * 3
+    assert counts["time_h"].tolist() == [0, 2, 4, 6, 8, 10, 12]
+    assert set(counts["well"]) == {"C3"}
+    lineage = pd.read_csv(field / "lineage.csv")
+    born = lineage[lineage["parent"] > 0]
+    assert (len(lineage), len(born)) == (6, 2)
+    assert set(born["begin"]) == {4}
+    tracks = pd.read_csv(field / "tracks.csv")
+    first = tracks[tracks["track"] == tracks.loc[0, "track"]]
+    np.testing.assert_allclose(first["y_um"], 2 * (20 + first["frame"]), atol=0.6)
+    stack = open_image(field / "tracked.tif")
+    assert stack.n_frames == N_FRAMES
+    row = tracks.iloc[-1]
+    page = stack.read(int(row["frame"]))
+    assert page[round(row["y_um"] / 2), round(row["x_um"] / 2)] == row["track"]
+    for name in ("01_RES/res_track.txt", "trackmate.xml", "napari-graph.json", "movie.mp4"):
+        assert (field / name).stat().st_size > 20
+    assert (field / "tracks.geff").is_dir()
+    assert list((field / "baxter").rglob("res_track.txt"))
+    assert not list((tmp_path / "out").rglob(".tmp-*"))
+
+
+def test_what_was_interrupted_goes_on_and_ends_the_same(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_lapse_field, "_CHUNK", 2)
+    follow(tmp_path / "whole")
+    add = DriftMeter.add
+    seen: list[int] = []
+
+    def stop(meter: DriftMeter, image: np.ndarray | None) -> None:
+        seen.append(1)
+        if len(seen) == 6:
+            raise KeyboardInterrupt
+        add(meter, image)
+
+    monkeypatch.setattr(DriftMeter, "add", stop)
+    with pytest.raises(KeyboardInterrupt):
+        follow(tmp_path / "out")
+    done = sorted(path.name for path in (tmp_path / "out/VID_C3_1/found").glob("*.counts.csv"))
+    assert done == ["000000.counts.csv", "000002.counts.csv"]
+
+    found: list[int] = []
+
+    def watch(*arguments: Any) -> Any:
+        for each in find_in_stream(*arguments):
+            found.append(1)
+            yield each
+
+    find_in_stream = time_lapse_field.find_in_stream
+    monkeypatch.setattr(DriftMeter, "add", add)
+    monkeypatch.setattr(time_lapse_field, "find_in_stream", watch)
+    follow(tmp_path / "out")
+    assert len(found) == N_FRAMES - 4
+    for path in (tmp_path / "whole").rglob("*.*"):
+        if path.is_file():
+            again = tmp_path / "out" / path.relative_to(tmp_path / "whole")
+            assert again.read_bytes() == path.read_bytes(), path
+    # All is done now; other settings of following need no network
+    found.clear()
+    follow(tmp_path / "out")
+    follow(tmp_path / "out", following=TrackSettings(divisions=False))
+    assert not found
+    assert not pd.read_csv(tmp_path / "out/VID_C3_1/lineage.csv")["parent"].any()
+
+
+def test_bad_frames_are_listed_and_followed_across(
+    tmp_path: Path, frames: Path, follow: Follow
+) -> None:
+    names = sorted(path.name for path in frames.iterdir())
+    (frames / names[1]).unlink()
+    write_image(frames / names[3], np.zeros((97, 121), np.uint16), pixel_size_um=2.0)
+    damaged = (frames / names[5]).read_bytes()
+    (frames / names[5]).write_bytes(damaged[: len(damaged) // 2])
+    problems = follow(tmp_path / "out")
+    counts = pd.read_csv(tmp_path / "out" / "counts.csv")
+    assert counts["n_nuclei"].isna().tolist() == [False, True, False, True, False, True, False]
+    assert counts["problem"].notna().tolist() == [False, True, False, True, False, True, False]
+    assert any(names[5] in problem for problem in problems.values())
+    lineage = pd.read_csv(tmp_path / "out/VID_C3_1/lineage.csv")
+    assert (lineage["begin"].eq(0) & lineage["end"].eq(6)).sum() >= 3
+
+
+def test_an_empty_field_is_no_error(tmp_path: Path, run: Run, follow: Follow) -> None:
+    blind = Run(run.folder, run.config, lambda batch, training: np.zeros_like(batch))  # type: ignore[arg-type]
+    assert follow(tmp_path / "out", EVERYTHING, run=blind) == {}
+    counts = pd.read_csv(tmp_path / "out" / "counts.csv")
+    assert counts["n_nuclei"].tolist() == [0] * N_FRAMES
+    assert pd.read_csv(tmp_path / "out/VID_C3_1/tracks.csv").empty
+
+
+def test_a_folder_of_other_settings_is_refused_unless_overwritten(
+    tmp_path: Path, follow: Follow
+) -> None:
+    follow(tmp_path / "out")
+    other = InputSettings(pixel_size_um=1.0)
+    with pytest.raises(CellidError, match="another model and input settings"):
+        follow(tmp_path / "out", settings=other)
+    follow(tmp_path / "out", settings=other, overwrite=True)
+    assert pd.read_csv(tmp_path / "out/VID_C3_1/tracks.csv")["y_um"].max() < 97
+
+
+def test_a_folder_without_frames_is_told(tmp_path: Path, follow: Follow) -> None:
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(CellidError, match="frames of a time-lapse"):
+        follow(tmp_path / "out", images=[tmp_path / "nothing"])
