@@ -28,7 +28,7 @@ _FORGETTING = 0.1
 COHERENT = 0.12
 """Coherence from which a shift is believed. Among 90 pairs of real phase images of unlike fields
 the greatest was 0.05, and 0.11 among simulated frames 2 h apart, in which every cell had moved;
-five of the real ones moved and overlaid with camera noise of 8 grey levels in 255 had 0.2 to 0.8."""
+five of the real ones moved, in camera noise of 8 grey levels of 255, had 0.2 to 0.8."""
 
 
 class RunningReference:
