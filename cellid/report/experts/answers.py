@@ -4,9 +4,11 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from cellid.config import Settings
 from cellid.errors import CellidError
@@ -15,13 +17,16 @@ from cellid.recipes import parse_settings
 from cellid.report.experts.form import ANSWER_COLUMNS
 from cellid.report.experts.key import Key, SheetKey
 
+_MOST_MISSES = 999  # a slip of the finger; the tables of agreement have a row and column a count
+_Pixel = Annotated[float, Field(ge=0, le=65_535)]  # a JPEG has no more a side
+
 
 class _Marks(Settings):
     """What the form saves of a sheet: objects by number, misses as x and y in pixels."""
 
     judged: bool
     false_positives: tuple[int, ...]
-    misses: tuple[tuple[float, float], ...]
+    misses: tuple[tuple[_Pixel, _Pixel], ...] = Field(max_length=_MOST_MISSES)
     note: str
 
 
@@ -217,8 +222,8 @@ def _find_sheet(path: Path, name: str, key: Key) -> SheetKey:
 
 def _read_number(path: Path, row: Mapping[str, str], column: str, sheet: SheetKey) -> int:
     text = row[column]
-    most = sheet.n_objects if column == "false_positives" else np.inf
-    if not (text.isascii() and text.isdigit() and int(text) <= most):
+    most = sheet.n_objects if column == "false_positives" else _MOST_MISSES
+    if not (text.isascii() and text.isdigit() and float(text) <= most):
         raise _wrong_number(path, row["id"], column, text, sheet)
     return int(text)
 
@@ -226,8 +231,9 @@ def _read_number(path: Path, row: Mapping[str, str], column: str, sheet: SheetKe
 def _wrong_number(path: Path, name: str, column: str, got: str, sheet: SheetKey) -> CellidError:
     return CellidError(
         f"{path}, sheet {name}, {column}",
-        expected="a whole number"
-        + (f" up to {sheet.n_objects}, the objects of the sheet" * (column == "false_positives")),
+        expected=f"a whole number up to {sheet.n_objects}, the objects of the sheet"
+        if column == "false_positives"
+        else f"a whole number up to {_MOST_MISSES}",
         got=repr(got),
         remedy="correct it; 0 for none, and neither number for a sheet not judged",
     )

@@ -19,6 +19,7 @@ from cellid.evaluation.experts import (
     score_experts,
 )
 from cellid.imaging.overlay import OUTLINE, Colour, Picture, find_outlines
+from cellid.io.tiff import decoding
 from cellid.io.writers import write_table, write_text
 from cellid.report.experts.answers import (
     Expert,
@@ -105,8 +106,6 @@ def write_results(folder: Path, key: Key, experts: Sequence[Expert], out: Path) 
             columns=["expert", "sheet"],
         ),
     }
-    for name, table in tables.items():
-        write_table(out / f"{name}.csv", table)
     sections = {
         "Summary": _introduce(key, open_sheets),
         "Scores": _write_scores(scores) + _SCORES_NOTE,
@@ -117,9 +116,12 @@ def write_results(folder: Path, key: Key, experts: Sequence[Expert], out: Path) 
             {name: str(getattr(key, name)) for name in Key.model_fields if name != "sheets"}
         ),
     }
-    report = out / "report.html"
     subtitle = f"{count(len(key.sheets), 'sheet')} judged by {join_words(list(open_sheets))}"
-    write_text(report, make_page("What experts say", subtitle, sections))
+    page = make_page("What experts say", subtitle, sections)
+    for name, table in tables.items():
+        write_table(out / f"{name}.csv", table)
+    report = out / "report.html"
+    write_text(report, page)
     return report
 
 
@@ -242,12 +244,11 @@ def _write_sheet(folder: Path, name: str, sheet: SheetKey, experts: Sequence[Exp
         for expert, judgement in said.items()
     }
     try:
-        data = (folder / FOR_EXPERTS / SHEETS / f"{name}.jpg").read_bytes()
         labels = read_labels(folder, name)
-    except (OSError, CellidError):
+        phase, found, stain = _read_panels(folder / FOR_EXPERTS / SHEETS / f"{name}.jpg", labels)
+    except CellidError:
         pictures = "".join(f"<p>{escape(caption)}</p>" for caption in captions.values())
     else:
-        phase, found, stain = np.hsplit(imagecodecs.jpeg_decode(data), 3)
         panels = [
             (phase, "phase contrast"),
             *((draw_marks(found, labels, said[e]), caption) for e, caption in captions.items()),
@@ -263,6 +264,15 @@ def _write_sheet(folder: Path, name: str, sheet: SheetKey, experts: Sequence[Exp
         f"<div class=triple><p><b>{name}</b> <span>{escape(heading)}</span></p>"
         f"<div>{pictures}</div></div>"
     )
+
+
+def _read_panels(path: Path, labels: Labels) -> list[Picture]:
+    """Return the three pictures of a sheet, each as large as its labels."""
+    with decoding(path):
+        panels = np.hsplit(imagecodecs.jpeg_decode(path.read_bytes()), 3)
+        if panels[0].shape != (*labels.shape, 3):
+            raise ValueError(f"pictures of {panels[0].shape} for objects of {labels.shape}")
+    return panels
 
 
 def draw_marks(picture: Picture, labels: Labels, judgement: Judgement) -> Picture:

@@ -125,6 +125,9 @@ def test_a_spreadsheet_may_part_columns_its_own_way(tmp_path: Path, key: Key) ->
         ({"bcdfg": marks(0)}, "up to 4"),
         ({"bcdfg": marks("many")}, "sheets.bcdfg.false_positives"),
         ({"bcdfg": marks(misses=[[1]])}, "sheets.bcdfg.misses"),
+        ({"bcdfg": marks(misses=[[1, float("nan")]])}, "sheets.bcdfg.misses"),
+        ({"bcdfg": marks(misses=[[1, 1e12]])}, "sheets.bcdfg.misses"),
+        ({"bcdfg": marks(misses=[[1, 1]] * 1000)}, "sheets.bcdfg.misses"),
     ],
 )
 def test_wrong_json_is_told(tmp_path: Path, key: Key, sheets: dict[str, Any], words: str) -> None:
@@ -140,6 +143,8 @@ def test_wrong_json_is_told(tmp_path: Path, key: Key, sheets: dict[str, Any], wo
         (["bcdfg,-1,0,"], "'-1'"),
         (["bcdfg,5,0,"], "up to 4"),
         (["bcdfg,0,,"], "sheet bcdfg, misses"),
+        (["bcdfg,0,1000,"], "up to 999"),
+        ([f"bcdfg,0,{'9' * 5000},"], "up to 999"),
         (["bcdfg,0,0,", "bcdfg,0,1,"], "two of bcdfg"),
     ],
 )
@@ -189,6 +194,24 @@ def test_report_and_tables(tmp_path: Path, study: Path, key: Key) -> None:
     shutil.rmtree(study / "for-experts")
     report = write_results(study, key, read_experts(files, key), tmp_path / "out")
     assert "1 false positive, 0 missed" in report.read_text(encoding="utf-8")
+
+
+OTHER = encode_jpeg(np.zeros((30, 30, 3), np.uint8))
+
+
+@pytest.mark.parametrize("content", [b"", OTHER[:200], OTHER], ids=["empty", "cut", "other"])
+def test_a_damaged_sheet_costs_its_picture_only(
+    tmp_path: Path, study: Path, key: Key, content: bytes
+) -> None:
+    (study / "for-experts" / "sheets" / "bcdfg.jpg").write_bytes(content)
+    files = [
+        write_answers(tmp_path / f"{name}.json", bcdfg=marks(n), hjkmn=marks(n))
+        for name, n in (("Ada", 1), ("Bo", 2))
+    ]
+    report = write_results(study, key, read_experts(files, key), tmp_path / "out")
+    html = report.read_text(encoding="utf-8")
+    assert html.count("data:image/jpeg") == 4  # of hjkmn
+    assert "<p>Ada: 1 false positive" in html
 
 
 def test_marks_are_drawn_where_they_were_made() -> None:
