@@ -50,6 +50,9 @@ def track(
     no_movie: Annotated[
         bool, typer.Option("--no-movie", help="Do not write a movie of every field.")
     ] = False,
+    stabilised: Annotated[
+        bool, typer.Option("--stabilised", help="Also write the frames without their drift.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Find, count and follow the nuclei of label-free time-lapses.
@@ -76,7 +79,9 @@ def track(
         ),
         TrackSettings(max_gap_frames=max_gap, divisions=not no_divisions),
         parse_settings(
-            TrackOutputSettings, {"formats": wanted, "movie": not no_movie}, subject="--formats"
+            TrackOutputSettings,
+            {"formats": wanted, "movie": not no_movie, "stabilised": stabilised},
+            subject="--formats",
         ),
         overwrite,
     )

@@ -26,3 +26,4 @@ class TrackOutputSettings(Settings):
         ("ctc", "trackmate", "napari", "geff"), description="files for other programs"
     )
     movie: bool = Field(True, description="an MP4 with the outline of every track")
+    stabilised: bool = Field(False, description="the frames with the drift of the stage taken out")

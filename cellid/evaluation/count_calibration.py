@@ -1,6 +1,6 @@
 """How far counts can be trusted: three ways to count, side by side, against the truth."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cellid.evaluation.bootstrap import Interval, bootstrap_interval
 from cellid.evaluation.counting import (
     compare_counts,
     count_by_area,
@@ -82,6 +83,48 @@ def calibrate_counts(counts: pd.DataFrame) -> pd.DataFrame:
     """
     check_any(counts)
     return pd.DataFrame({method: _calibrate(counts, method) for method in METHODS}).T
+
+
+def calibration_factor(
+    counts: pd.DataFrame,
+    fields: Sequence[str],
+    method: str,
+    *,
+    n_samples: int,
+    confidence: float,
+    seed: int,
+) -> Interval:
+    """Return by what to multiply counts, so that they are right on average.
+
+    The true number of all images over the counted one, with its bootstrap interval over
+    fields.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        From `tabulate_counts`.
+    fields : sequence of str
+        Field of each image; images of one field are drawn together.
+    method : str
+        One of `METHODS`.
+    n_samples, confidence, seed
+        As `bootstrap_interval`.
+
+    Raises
+    ------
+    CellidError
+        If there are no images.
+    """
+    check_any(counts)
+    totals = counts[["true", method]].groupby(np.asarray(fields)).sum().to_numpy(float)
+
+    def ratio(rows: Sequence[NDArray[np.float64]]) -> float:
+        true, counted = np.sum(rows, axis=0)
+        return divide(true, counted)
+
+    return bootstrap_interval(
+        list(totals), ratio, n_samples=n_samples, confidence=confidence, seed=seed
+    )
 
 
 def _calibrate(counts: pd.DataFrame, method: str) -> dict[str, float]:

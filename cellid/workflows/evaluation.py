@@ -15,6 +15,8 @@ from cellid.models.run import Run
 from cellid.prediction import find_nuclei
 from cellid.report import write_report
 
+EVALUATION = "evaluation"  # folder of predictions within a run
+
 
 def evaluate(
     runs: Sequence[Run], dataset: Dataset, out: Path | None = None, split: str = "test"
@@ -46,7 +48,7 @@ def evaluate(
     out = out or runs[0].folder
     evaluations = []
     for number, run in enumerate(runs):
-        name = "evaluation" if number == 0 else f"evaluation_{run.folder.name}"
+        name = EVALUATION if number == 0 else f"{EVALUATION}_{run.folder.name}"
         evaluations.append(predict_split(run, judged_part(run, dataset), split, out / name))
     return write_report(runs[0].folder, evaluations, out)
 

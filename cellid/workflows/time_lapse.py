@@ -9,9 +9,13 @@ from tqdm import tqdm
 
 from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
 from cellid.errors import CellidError
+from cellid.evaluation.count_calibration import calibration_factor
 from cellid.io.time_lapse import find_time_lapses
 from cellid.io.writers import write_table
 from cellid.models.run import Run
+from cellid.report.counting import count_crops
+from cellid.report.scoring import score_evaluation
+from cellid.workflows.evaluation import EVALUATION
 from cellid.workflows.resume import go_on
 from cellid.workflows.time_lapse_field import COUNTS, Field, process_field
 
@@ -96,7 +100,34 @@ def track(
             counts.append(pd.read_csv(field.folder / COUNTS, dtype={"well": str, "site": str}))
             problems |= field.describe_bad_frames(counts[-1])
     if counts:
-        write_table(out / COUNTS, pd.concat(counts, ignore_index=True))
+        table = pd.concat(counts, ignore_index=True)
+        write_table(out / COUNTS, _calibrate(table, run, say))
     for problem in problems.values():
         say(f"left out: {problem}")
     return problems
+
+
+def _calibrate(counts: pd.DataFrame, run: Run, say: Callable[[str], None]) -> pd.DataFrame:
+    """Add counts as they would be if they were right on average on the run's test fields."""
+    try:
+        evaluation = score_evaluation(run.folder / EVALUATION)
+    except CellidError as error:
+        say(f"counts are as found, not calibrated: {error.subject}: {error.got}")
+        return counts
+    settings, fields = evaluation.settings, evaluation.crops["field"]
+    factor = calibration_factor(
+        count_crops(evaluation),
+        fields,
+        "instances",
+        n_samples=settings.bootstrap_samples,
+        confidence=settings.confidence,
+        seed=evaluation.config.recipe.seed,
+    )
+    say(
+        f"counts: for each nucleus found there were {factor.estimate:.2f} ({factor.low:.2f} to "
+        f"{factor.high:.2f}) on {fields.nunique()} stained test fields"
+    )
+    names = ("n_calibrated", "n_low", "n_high")
+    return counts.assign(
+        **{name: (counts["n_nuclei"] * by).round(1) for name, by in zip(names, factor, strict=True)}
+    )

@@ -6,7 +6,7 @@
     found/FIRST.counts.csv  a row a frame; written last, so that it says that the chunk is done
     tracked.tif             labels by track, a page a frame
     tracks.csv, lineage.csv, divisions.csv, drift.csv, counts.csv
-    01_RES, trackmate.xml, napari-*, tracks.geff, movie.mp4      for other programs
+    01_RES, trackmate.xml, napari-*, tracks.geff, movie.mp4, stabilised.tif      as asked for
     followed.json           written last: the settings of following, and that all is there
 """
 
@@ -24,12 +24,12 @@ from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
 from cellid.errors import CellidError
 from cellid.io.ahead import map_ahead
 from cellid.io.images import open_image
-from cellid.io.tiff_writers import LabelStackWriter
+from cellid.io.tiff_writers import LabelStackWriter, StackWriter
 from cellid.io.time_lapse import TimeLapse
 from cellid.io.writers import write_json, write_table
 from cellid.models.run import Run
 from cellid.prediction import FoundFrame, find_in_stream, measure_nuclei
-from cellid.tracking.drift import DriftMeter, steady
+from cellid.tracking.drift import DriftMeter, stabilise, steady
 from cellid.tracking.exports.baxter import writing_baxter
 from cellid.tracking.exports.ctc import writing_ctc
 from cellid.tracking.exports.geff import write_geff
@@ -157,7 +157,7 @@ def process_field(
     """
     drift = _find_nuclei(run, field, advance)
     tracks = follow(steady(field.collect(_SPOTS), drift), following)
-    _export(field, tracks, outputs)
+    _export(field, tracks, drift, outputs)
     write_table(field.folder / "drift.csv", drift.round(3))
     write_table(field.folder / COUNTS, field.collect(_FRAMES))
     write_json(field.folder / _DONE, _describe(following, outputs))
@@ -226,7 +226,9 @@ def _describe_frame(field: Field, frame: int, found: FoundFrame) -> dict[str, ob
     }
 
 
-def _export(field: Field, tracks: Tracks, outputs: TrackOutputSettings) -> None:
+def _export(
+    field: Field, tracks: Tracks, drift: pd.DataFrame, outputs: TrackOutputSettings
+) -> None:
     lapse, folder, um = field.lapse, field.folder, field.pixel_size_um
     n_frames, hours, formats = lapse.n_frames, lapse.frame_h, outputs.formats
     write_tables(folder, tracks, um, hours)
@@ -250,9 +252,25 @@ def _export(field: Field, tracks: Tracks, outputs: TrackOutputSettings) -> None:
         for frame, labels in enumerate(field.labels()):
             for each in stacks:
                 each.write(frame, labels)
-    if outputs.movie:
-        images = map_ahead(field.read_if_possible, range(n_frames))
-        with writing_movie(folder / "movie.mp4", tracks, hours) as movie:
-            for frame, (image, labels) in enumerate(zip(images, field.labels(), strict=True)):
-                if image is not None:
-                    movie.write(frame, image, labels)
+    if outputs.movie or outputs.stabilised:
+        _draw(field, tracks, drift, outputs)
+
+
+def _draw(field: Field, tracks: Tracks, drift: pd.DataFrame, outputs: TrackOutputSettings) -> None:
+    """Write what needs the images again."""
+    lapse = field.lapse
+    with ExitStack() as stack:
+        movie = outputs.movie and stack.enter_context(
+            writing_movie(field.folder / "movie.mp4", tracks, lapse.frame_h)
+        )
+        steadied = outputs.stabilised and stack.enter_context(
+            StackWriter(field.folder / "stabilised.tif", lapse.n_frames, field.pixel_size_um)
+        )
+        images = map_ahead(field.read_if_possible, range(lapse.n_frames))
+        shifts = drift[["shift_y_px", "shift_x_px"]].to_numpy()
+        nothing = np.zeros(lapse.first.plane_shape, lapse.first.dtype)
+        for frame, (image, labels) in enumerate(zip(images, field.labels(), strict=True)):
+            if movie and image is not None:
+                movie.write(frame, image, labels)
+            if steadied:
+                steadied.write(nothing if image is None else stabilise(image, *shifts[frame]))

@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 
 from cellid.errors import CellidError
-from cellid.evaluation.count_calibration import calibrate_counts, tabulate_counts
+from cellid.evaluation.count_calibration import (
+    calibrate_counts,
+    calibration_factor,
+    tabulate_counts,
+)
 
 from .pictures import draw
 
@@ -80,3 +84,15 @@ def test_one_image_has_no_limits():
 def test_no_images_are_refused():
     with pytest.raises(CellidError, match="at least one evaluated image"):
         calibrate_counts(tabulate_counts([], connectivity=8, nucleus_area_px=4))
+
+
+def test_the_factor_is_that_of_all_images_and_its_interval_that_of_fields():
+    counts = pd.DataFrame({"true": [30, 10, 20], "instances": [15, 5, 20]})
+    kwargs = {"n_samples": 500, "confidence": 0.95, "seed": 1}
+    factor = calibration_factor(counts, ["a", "a", "b"], "instances", **kwargs)
+    assert factor == (1.5, 1.0, 2.0)  # samples of two fields: 2, 1.5 or 1
+    alone = calibration_factor(counts[:2], ["a", "a"], "instances", **kwargs)
+    assert alone.estimate == 2
+    assert not alone.low < 2 < alone.high
+    with pytest.raises(CellidError):
+        calibration_factor(counts[:0], [], "instances", **kwargs)

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
+from cellid.config import EvaluateSettings, InputSettings, TrackOutputSettings, TrackSettings
 from cellid.errors import CellidError
 from cellid.io.images import open_image
 from cellid.io.tiff_writers import write_image
 from cellid.models.run import Run
 from cellid.tracking.drift import DriftMeter
-from cellid.workflows import time_lapse_field
+from cellid.workflows import time_lapse, time_lapse_field
 from cellid.workflows.time_lapse import track
 
 N_FRAMES = 7
@@ -192,3 +193,34 @@ def test_a_folder_without_frames_is_told(tmp_path: Path, follow: Follow) -> None
     (tmp_path / "nothing").mkdir()
     with pytest.raises(CellidError, match="frames of a time-lapse"):
         follow(tmp_path / "out", images=[tmp_path / "nothing"])
+
+
+def test_counts_are_calibrated_on_the_stained_test_fields(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = SimpleNamespace(
+        settings=EvaluateSettings(),
+        config=SimpleNamespace(recipe=SimpleNamespace(seed=1)),
+        crops=pd.DataFrame({"field": ["a", "a", "b"]}),
+    )
+    counts = pd.DataFrame({"true": [30, 10, 20], "instances": [15, 5, 20]})
+    monkeypatch.setattr(time_lapse, "score_evaluation", lambda _: judged)
+    monkeypatch.setattr(time_lapse, "count_crops", lambda _: counts)
+    follow(tmp_path / "out")
+    first = pd.read_csv(tmp_path / "out" / "counts.csv").iloc[0]
+    assert first[["n_nuclei", "n_calibrated", "n_low", "n_high"]].tolist() == [4, 6, 4, 8]
+
+
+def test_frames_can_be_written_without_their_drift(
+    tmp_path: Path, frames: Path, follow: Follow
+) -> None:
+    for number, path in enumerate(sorted(frames.iterdir())):
+        moved = np.roll(draw(0), (2 * number, -number), (0, 1))
+        write_image(path, moved, pixel_size_um=2.0)
+    follow(tmp_path / "out", TrackOutputSettings(formats=(), movie=False, stabilised=True))
+    stack = open_image(tmp_path / "out/VID_C3_1/stabilised.tif")
+    first, last = stack.read(0).astype(float), stack.read(N_FRAMES - 1).astype(float)
+    inside = np.s_[20:-20, 20:-20]
+    assert np.abs(first - last)[inside].mean() < 0.1 * np.abs(first - draw(0).mean())[inside].mean()
+    tracks = pd.read_csv(tmp_path / "out/VID_C3_1/tracks.csv")
+    assert tracks.groupby("track")["y_stable_um"].std().max() < 0.5
