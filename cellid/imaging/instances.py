@@ -65,7 +65,8 @@ def separate_touching(labels: Labels) -> NDArray[np.bool_]:
     -------
     (Y, X) bool
     """
-    return np.asarray((labels > 0) & (_dilate(labels) <= labels))
+    exact = _to_float(labels)
+    return np.asarray((exact > 0) & (_dilate(exact) <= exact))
 
 
 def _split(
@@ -99,11 +100,15 @@ def grow_labels(labels: Labels) -> Labels:
 
     Where two objects would meet, the higher number takes the pixel.
     """
-    return np.where(labels > 0, labels, _dilate(labels).astype(np.int32))
+    return np.where(labels > 0, labels, _dilate(_to_float(labels)).astype(np.int32))
 
 
-def _dilate(labels: Labels) -> NDArray[np.floating]:
+def _to_float(labels: Labels) -> NDArray[np.floating]:
+    """Hold the numbers in a type that OpenCV dilates: it does no integers of 32 bits."""
+    # float32 is exact up to 2^24.
+    return labels.astype(np.float32 if labels.max(initial=0) <= 2**24 else np.float64)
+
+
+def _dilate(numbers: NDArray[np.floating]) -> NDArray[np.floating]:
     """Give every pixel the highest number among its own and those around it."""
-    # OpenCV dilates no integers of 32 bits; float32 holds them exactly up to 2^24.
-    exact = np.float32 if labels.max(initial=0) <= 2**24 else np.float64
-    return np.asarray(cv2.dilate(labels.astype(exact), np.ones((3, 3), np.uint8)))
+    return np.asarray(cv2.dilate(numbers, np.ones((3, 3), np.uint8)))

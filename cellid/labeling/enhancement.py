@@ -116,7 +116,7 @@ def _is_gaussian(stain: Frame, d: float) -> bool:
     Enlarged or smoothed noise is made of blobs, with hardly any noise on them that its pixels
     would show; but grey levels between any two scales are distributed normally.
     """
-    blurred = [_blur_widely(stain, share * d) for share in _SCALES]
+    blurred = (_blur_widely(stain, share * d) for share in _SCALES)
     for fine, coarse in itertools.pairwise(blurred):
         band = (fine - coarse)[::2, ::2].astype(np.float64)
         band -= band.mean()

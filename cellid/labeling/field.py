@@ -35,9 +35,10 @@ def fill_dead(image: Frame, noise: float) -> tuple[Frame, Mask | None]:
     square = np.ones((_LEAST_WIDTH_PX, _LEAST_WIDTH_PX), np.uint8)
     flat = (image == darkest).view(np.uint8)
     # Beyond the border of the image the dead part goes on.
-    dead = cv2.dilate(cv2.erode(flat, square, borderValue=1), square) & flat
-    if not dead.any() or dead.all():
+    inner = cv2.erode(flat, square, borderValue=1)
+    if not inner.any() or flat.all():
         return image, None
+    dead = cv2.dilate(inner, square) & flat
     live = 1 - dead
     rim = (cv2.dilate(dead, np.ones((3, 3), np.uint8)) & live) > 0
     step = float(np.median(image[rim])) - darkest

@@ -7,7 +7,7 @@ import numpy as np
 
 from cellid.imaging.instances import separate_touching
 from cellid.labeling.enhancement import WorkingImage
-from cellid.labeling.shape import Floats, find_cut
+from cellid.labeling.shape import Floats
 from cellid.types import Frame, Labels, Mask
 
 # Lengths in nucleus diameters.
@@ -120,12 +120,12 @@ def _keep_largest(
 
     Returns the old number of every new one, and the objects.
     """
-    apart = separate_touching(objects)
-    pieces, plane = cv2.connectedComponents(apart.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
-    pixels = np.flatnonzero(apart)
-    piece = plane.ravel()[pixels]
+    apart = separate_touching(objects).view(np.uint8)
+    pieces, plane = cv2.connectedComponents(apart, connectivity=8, ltype=cv2.CV_32S)
+    pixels = np.flatnonzero(objects > 0)
+    piece, old = plane.ravel()[pixels], objects.ravel()[pixels]
     of = np.zeros(pieces, np.int64)
-    of[piece] = objects.ravel()[pixels]
+    of[piece] = old
     area = np.bincount(piece, minlength=pieces)
     order = np.argsort(area[1:], kind="stable") + 1
     largest = np.zeros(n + 1, np.int64)
@@ -133,23 +133,27 @@ def _keep_largest(
     kept = np.flatnonzero((largest > 0) & (area[largest] >= min_area_px))
     number = np.zeros(pieces, np.int32)
     number[largest[kept]] = np.arange(1, kept.size + 1)
-    result = np.asarray(number[plane])
+    result = np.zeros(objects.shape, np.int32)
     # The gap that parted touching objects goes back to them.
-    gap = np.flatnonzero((objects > 0) & ~apart)
-    result.ravel()[gap] = number[largest[objects.ravel()[gap]]]
+    result.ravel()[pixels] = number[np.where(piece > 0, piece, largest[old])]
     return np.concatenate([[0], kept]), result
 
 
 def _fill_holes(objects: Labels, zone: Labels, max_area_px: float) -> Labels:
     """Fill small holes, such as dark nucleoli."""
-    n, plane = cv2.connectedComponents(
-        (objects == 0).view(np.uint8), connectivity=8, ltype=cv2.CV_32S
+    filled = cv2.copyMakeBorder(
+        (objects > 0).view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0
     )
-    hole = np.bincount(plane.ravel(), minlength=n) <= max_area_px
-    hole &= ~find_cut(plane, n)
-    hole[0] = False
-    inside = np.flatnonzero(hole[plane])
-    objects.ravel()[inside] = zone.ravel()[inside]
+    # What the background does not reach from beyond the border of the image is enclosed.
+    cv2.floodFill(filled, None, (0, 0), 1, flags=8)
+    enclosed = (filled[1:-1, 1:-1] == 0).view(np.uint8)
+    pixels = np.flatnonzero(enclosed)
+    if pixels.size == 0:
+        return objects
+    _, plane = cv2.connectedComponents(enclosed, connectivity=8, ltype=cv2.CV_32S)
+    hole = plane.ravel()[pixels]
+    small = pixels[(np.bincount(hole) <= max_area_px)[hole]]
+    objects.ravel()[small] = zone.ravel()[small]
     return objects
 
 
@@ -185,4 +189,4 @@ def sharpen(image: Frame, found: Outlines, work: WorkingImage, diameter_px: floa
     wide = cv2.resize(zone, size, interpolation=cv2.INTER_NEAREST)
     wide_level = cv2.resize(level, size, interpolation=cv2.INTER_NEAREST)
     smooth = cv2.GaussianBlur(image, (0, 0), max(_SMOOTHING * diameter_px, 0.5))
-    return np.asarray(wide * (smooth > wide_level))
+    return np.asarray(cv2.copyTo(wide, cv2.compare(smooth, wide_level, cv2.CMP_GT)))

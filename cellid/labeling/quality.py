@@ -73,9 +73,9 @@ def judge(found: Outlines, work: WorkingImage) -> ObjectQuality:
     shape = np.exp(-((np.maximum(1 - ellipticity, 0) / _SHAPE_SPREAD) ** 2)) * size
     glow = np.maximum(found.outside[1:], 0)
     # Of light that spreads further, a share: bumps on a glow are rarely nuclei.
-    count = np.maximum(np.bincount(found.objects.ravel(), minlength=n), 1)
-    below = np.bincount(found.objects.ravel(), work.background.ravel(), n) / count
-    glow += _SPREAD_GLOW * np.maximum(below[1:] - work.background.min(), 0)
+    pixels = np.flatnonzero(found.objects > 0)
+    below = np.bincount(found.objects.ravel()[pixels], work.background.ravel()[pixels], n)[1:]
+    glow += _SPREAD_GLOW * np.maximum(below / area - work.background.min(), 0)
     common = _TYPICAL * weighted_median(contrast, shape) + _NOISE * work.noise
     doubt = common + _SURROUNDINGS * glow
     score = shape * contrast / (contrast + doubt)

@@ -32,8 +32,8 @@ def sum_moments(groups: NDArray[np.integer], width: int, n_groups: int) -> Float
     (n_groups, 6) float64
         Sums of 1, y, x, y², x², xy. Sums of disjoint groups add up to those of their union.
     """
-    pixels = np.flatnonzero(groups)
-    group = groups[pixels]
+    pixels = np.flatnonzero(groups > 0)
+    group = groups[pixels].astype(np.int64)
     rows, columns = np.divmod(pixels, width)
     y, x = rows.astype(np.float64), columns.astype(np.float64)
     weights = (None, y, x, y * y, x * x, x * y)
@@ -49,17 +49,17 @@ def measure_ellipticity(moments: Floats) -> Floats:
 
     Parameters
     ----------
-    moments : (N, 6) float64
+    moments : (..., 6) float64
         As `sum_moments` gives them.
 
     Returns
     -------
-    (N,) float64
+    (...) float64
         0 for a group without pixels.
     """
     yy, xx, xy = _measure_covariance(moments)
     determinant = np.maximum(yy * xx - xy * xy, 1 / 144)
-    return np.asarray(moments[:, 0] / (4 * np.pi * np.sqrt(determinant)))
+    return np.asarray(moments[..., 0] / (4 * np.pi * np.sqrt(determinant)))
 
 
 def measure_length(moments: Floats) -> Floats:
@@ -67,12 +67,12 @@ def measure_length(moments: Floats) -> Floats:
 
     Parameters
     ----------
-    moments : (N, 6) float64
+    moments : (..., 6) float64
         As `sum_moments` gives them.
 
     Returns
     -------
-    (N,) float64
+    (...) float64
         Pixels; four times the root of the covariance's greater eigenvalue.
     """
     yy, xx, xy = _measure_covariance(moments)
@@ -80,12 +80,12 @@ def measure_length(moments: Floats) -> Floats:
 
 
 def _measure_covariance(moments: Floats) -> tuple[Floats, Floats, Floats]:
-    area = np.maximum(moments[:, 0], 1)
-    y, x = moments[:, 1] / area, moments[:, 2] / area
+    area = np.maximum(moments[..., 0], 1)
+    y, x = moments[..., 1] / area, moments[..., 2] / area
     # A pixel is a square, not a point: 1/12 is its own variance.
-    yy = moments[:, 3] / area - y * y + 1 / 12
-    xx = moments[:, 4] / area - x * x + 1 / 12
-    return yy, xx, moments[:, 5] / area - x * y
+    yy = moments[..., 3] / area - y * y + 1 / 12
+    xx = moments[..., 4] / area - x * x + 1 / 12
+    return yy, xx, moments[..., 5] / area - x * y
 
 
 def score_likeness(moments: Floats, nucleus_area_px: float, cut: NDArray[np.bool_]) -> Floats:
@@ -93,20 +93,20 @@ def score_likeness(moments: Floats, nucleus_area_px: float, cut: NDArray[np.bool
 
     Parameters
     ----------
-    moments : (N, 6) float64
+    moments : (..., 6) float64
         As `sum_moments` gives them.
     nucleus_area_px : float
         Area of a typical nucleus, pixels.
-    cut : (N,) bool
+    cut : (...) bool
         Groups that touch the border of the image, which shows an unknown part of them:
         being small counts half against these.
 
     Returns
     -------
-    (N,) float64, 0 to 1
+    (...) float64, 0 to 1
     """
     miss = np.maximum(1 - measure_ellipticity(moments), 0) / _SHAPE_SPREAD
-    size = np.log(np.maximum(moments[:, 0], 0.1) / nucleus_area_px)
+    size = np.log(np.maximum(moments[..., 0], 0.1) / nucleus_area_px)
     size = np.where(cut & (size < 0), size / 2, size) / _SIZE_SPREAD
     return np.asarray(np.exp(-(miss**2) - size**2 / 2))
 

@@ -82,7 +82,7 @@ def _join_parts(parts: Labels, depth: Frame, peak: Floats, nucleus_area_px: floa
         moments[a] += moments[b]
         cut[a] |= cut[b]
         root[b] = a
-        joined = float(score_likeness(moments[a : a + 1], nucleus_area_px, cut[a : a + 1])[0])
+        joined = float(score_likeness(moments[a], nucleus_area_px, cut[a]))
         groups[a] += groups.pop(b)
         one = joined >= apart or waist > _WAIST * min(peak[a], peak[b])
         peak[a] = max(peak[a], peak[b])

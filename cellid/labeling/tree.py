@@ -9,10 +9,10 @@ the score here needs no training.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cellid.labeling.basins import Indices, find_basins, follow
 from cellid.labeling.shape import Floats, find_cut, score_likeness, sum_moments
 from cellid.types import Frame, Labels
 
@@ -56,27 +56,46 @@ def grow_tree(image: Frame, levels: Floats) -> LevelTree:
     -------
     LevelTree
     """
-    highest = np.zeros(image.shape, np.int32)
-    flat = highest.ravel()
+    levels = levels.astype(np.float32)
     pixels = np.flatnonzero(image > levels[0])
-    around = np.zeros(pixels.size, np.int32)
-    parents = [np.zeros(1, np.int64)]
-    starts = [1]
-    for level in levels:
-        mask = (image > level).view(np.uint8)
-        n, plane = cv2.connectedComponents(mask, connectivity=4, ltype=cv2.CV_32S)
-        if n == 1:
+    # How many levels lie below each pixel.
+    height = np.searchsorted(levels, image.ravel()[pixels])
+    basins = find_basins(image, pixels)
+    is_peak = basins.peak == np.arange(pixels.size)
+    top = height[is_peak]
+    basin = (np.cumsum(is_peak) - 1)[basins.peak]
+    saddle = height[basins.borders].min(axis=0)
+    joined = _join_basins(basin[basins.borders], saddle, top.size, levels.size)
+
+    component = np.zeros((levels.size + 1, top.size), np.int32)
+    parents, starts = [np.zeros(1, np.int64)], [1]
+    for level, first in enumerate(joined, start=1):
+        risen = top >= level
+        firsts = np.flatnonzero(risen & (first == np.arange(top.size)))
+        if firsts.size == 0:
             break
-        component = plane.ravel()[pixels]
-        above = component > 0
-        pixels, component = pixels[above], component[above]
-        parent = np.zeros(n, np.int64)
-        parent[component] = around[above]
-        around = component + np.int32(starts[-1] - 1)
-        flat[pixels] = around
-        parents.append(parent[1:])
-        starts.append(starts[-1] + n - 1)
+        component[level, firsts] = np.arange(starts[-1], starts[-1] + firsts.size)
+        component[level] = np.where(risen, component[level, first], 0)
+        parents.append(component[level - 1, firsts])
+        starts.append(starts[-1] + firsts.size)
+    highest = np.zeros(image.shape, np.int32)
+    highest.ravel()[pixels] = component[height, basin]
     return LevelTree(highest, np.concatenate(parents), starts)
+
+
+def _join_basins(pairs: Indices, saddle: Indices, n_basins: int, n_levels: int) -> list[Indices]:
+    """Tell at every level, the lowest first, the first of the basins that each is one with."""
+    first = np.arange(n_basins)
+    levels = []
+    for level in range(n_levels, 0, -1):
+        apart = first[pairs[:, saddle == level]]
+        # A basin that is to follow several follows one of them, and the next time another.
+        while (apart := apart[:, apart[0] != apart[1]]).size:
+            first[apart.max(axis=0)] = apart.min(axis=0)
+            first = follow(first)
+            apart = first[apart]
+        levels.append(first.copy())
+    return levels[::-1]
 
 
 def select_nuclei(tree: LevelTree, nucleus_area_px: float) -> Labels:
