@@ -279,8 +279,8 @@ def read_dataset(folder: Path) -> Dataset:
     Raises
     ------
     CellidError
-        If the folder is no dataset folder, is of another version, or lets the same pixels
-        into two splits.
+        If the folder is no dataset folder, is of another version, a row is not whole, or the
+        same pixels are in two splits.
     """
     try:
         values = dict(json.loads((folder / "dataset.json").read_text(encoding="utf-8")))
@@ -303,6 +303,7 @@ def read_dataset(folder: Path) -> Dataset:
     info = parse_settings(DatasetInfo, values, subject=str(folder / "dataset.json"))
     # Crops may be dropped by hand in the manifest: what is trained on is what it says now
     info = info.model_copy(update={"manifest_hash": _hash_text(text)})
+    _check_weights(folder, manifest)
     _check_splits(folder, manifest)
     return Dataset(folder, info, manifest)
 
@@ -315,6 +316,18 @@ def _parse_manifest(text: str) -> pd.DataFrame:
         keep_default_na=False,
         na_values={name: [""] for name, dtype in COLUMNS.items() if dtype == "float64"},
     )
+
+
+def _check_weights(folder: Path, manifest: pd.DataFrame) -> None:
+    """Raise if a row has no weight, as the last one of a file cut short, or an endless one."""
+    wrong = manifest[~np.isfinite(manifest["weight"]) | (manifest["weight"] < 0)]
+    if not wrong.empty:
+        raise CellidError(
+            folder / "manifest.csv",
+            expected="a weight of 0 or more in every row",
+            got=f"{wrong['weight'].iloc[0]:g} for {wrong['id'].iloc[0]!r}",
+            remedy="correct it; if the file was cut short, copy the whole of it again",
+        )
 
 
 def _check_splits(folder: Path, manifest: pd.DataFrame) -> None:

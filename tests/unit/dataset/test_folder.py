@@ -168,6 +168,8 @@ def edit_manifest(folder: Path, change: Callable[[str], str]) -> None:
         (lambda folder: edit_manifest(folder, lambda t: t.replace("kept", "keep")), "kept"),
         (lambda folder: edit_manifest(folder, lambda t: t.replace("136", "many")), "many"),
         (lambda folder: edit_manifest(folder, lambda t: t.replace(",train,", ",tran,")), "'tran'"),
+        (lambda folder: edit_manifest(folder, lambda t: t[:-10]), "cut short"),
+        (lambda folder: edit_manifest(folder, lambda t: t.replace(",1.0\n", ",inf\n")), "inf"),
     ],
 )
 def test_a_damaged_folder_is_refused(
