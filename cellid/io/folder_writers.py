@@ -11,7 +11,7 @@ from cellid.io.writers import told_as_user_error
 
 
 @contextmanager
-def replacing_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
+def replacing_folder(folder: Path, overwrite: bool | None) -> Iterator[Path]:
     """Give a temporary folder to fill, which becomes ``folder`` when all went well.
 
     If the block raises, the temporary folder is removed and ``folder`` stays as it was.
@@ -20,8 +20,8 @@ def replacing_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
     ----------
     folder : Path
         Where the result will be.
-    overwrite : bool
-        Whether a folder that is there is replaced.
+    overwrite : bool or None
+        Whether a folder that is there is replaced; None: never, and there is no --overwrite.
 
     Yields
     ------
@@ -37,7 +37,8 @@ def replacing_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
             folder,
             expected="a name not taken yet",
             got="a file or folder of that name",
-            remedy="name another folder, or give --overwrite to replace it",
+            remedy="name another folder"
+            + ", or give --overwrite to replace it" * (overwrite is not None),
         )
     temporary = folder.with_name(f".tmp-{secrets.token_hex(4)}-{folder.name}")
     retired = folder.with_name(f".old-{temporary.name}")

@@ -68,15 +68,15 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink()
 
 
-def new_folder(path: str | Path, overwrite: bool) -> Path:
+def new_folder(path: str | Path, overwrite: bool | None) -> Path:
     """Make the folder of an output and return it.
 
     Parameters
     ----------
     path : str or Path
-    overwrite : bool
+    overwrite : bool or None
         Accept a folder with files: those of the same names will be replaced one by
-        one, others stay.
+        one, others stay. None: never, and there is no --overwrite.
 
     Raises
     ------
@@ -89,13 +89,15 @@ def new_folder(path: str | Path, overwrite: bool) -> Path:
             path, expected="a folder to write to", got="a file", remedy="name another folder"
         )
     if not overwrite and path.is_dir():
-        names = sorted(entry.name for entry in path.iterdir())
+        entries = (entry.name for entry in path.iterdir())
+        names = sorted(name for name in entries if not name.startswith(_TEMPORARY))
         if names:
             raise CellidError(
                 path,
                 expected="a new or empty folder",
                 got=f"{len(names)} entries: {', '.join(names[:5])}{' …' * (len(names) > 5)}",
-                remedy="name another folder, or give --overwrite to replace what is there",
+                remedy="name another folder"
+                + ", or give --overwrite to replace what is there" * (overwrite is not None),
             )
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ def write_simulation(settings: SimulateSettings, folder: str | Path) -> Path:
         If ``folder`` exists or there is no space left.
     """
     folder = Path(folder)
-    with replacing_folder(folder, overwrite=False) as temporary:
+    with replacing_folder(folder, overwrite=None) as temporary:
         truth = temporary / "truth"
         objects = pd.concat(_write_fields(settings, temporary), ignore_index=True)
         write_table(truth / "objects.csv", objects)

@@ -78,7 +78,7 @@ def prepare(
     for line, n in plan.groupby("line")["id"].nunique().items():
         if n < settings.n_crops:
             say(f"{name_line(str(line))}: all {n} crops of {split} are shown, there are no more")
-    with replacing_folder(out, overwrite=False) as folder:
+    with replacing_folder(out, overwrite=None) as folder:
         sheets = {}
         # One by one in the order they are seen: neither names nor times go by classifier
         for name, row in tqdm(plan.iterrows(), "draw sheets", len(plan), unit="sheet"):

@@ -105,7 +105,7 @@ def export_review(dataset: Dataset, out: Path, n: int, crop_ids: Sequence[str] =
             remedy="name those to look at again with --crop",
         )
     crops, tasks = {}, []
-    with replacing_folder(out, overwrite=False) as folder:
+    with replacing_folder(out, overwrite=None) as folder:
         for row in tqdm(rows.itertuples(), "export", len(rows), unit="crop"):
             labels, uncertain = dataset.labels(row.id), dataset.uncertain(row.id)
             _write_crop(dataset, folder, row.id, labels, uncertain)

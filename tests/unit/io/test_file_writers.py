@@ -100,6 +100,8 @@ def test_an_output_folder_is_new_unless_asked(tmp_path: Path) -> None:
     (out / "result.csv").touch()
     with pytest.raises(CellidError, match=r"result\.csv"):
         new_folder(out, overwrite=False)
+    with pytest.raises(CellidError, match=r"name another folder$"):
+        new_folder(out, overwrite=None)
     assert new_folder(out, overwrite=True) == out
     assert names(out) == ["result.csv"]
     with pytest.raises(CellidError, match="a file"):

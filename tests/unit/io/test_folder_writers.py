@@ -9,7 +9,9 @@ from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
 
 
-def fill(folder: Path, text: str, overwrite: bool = False, error: Exception | None = None) -> None:
+def fill(
+    folder: Path, text: str, overwrite: bool | None = False, error: Exception | None = None
+) -> None:
     with replacing_folder(folder, overwrite) as temporary:
         (temporary / "a.txt").write_text(text)
         (temporary / text).mkdir()
@@ -32,6 +34,8 @@ def test_the_old_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     fill(tmp_path / "new", "one")
     with pytest.raises(CellidError, match="overwrite"):
         fill(tmp_path / "new", "two")
+    with pytest.raises(CellidError, match=r"name another folder$"):
+        fill(tmp_path / "new", "two", overwrite=None)
     assert names(tmp_path / "new") == ["a.txt", "one"]
     fill(tmp_path / "new", "two", overwrite=True)
     assert names(tmp_path / "new") == ["a.txt", "two"]
