@@ -87,4 +87,7 @@ def undo_corrections(
     from cellid.dataset import read_dataset
     from cellid.dataset import undo_corrections as undo
 
-    undo(read_dataset(dataset), by)
+    before = read_dataset(dataset)
+    undo(before, by)
+    n = int((before.manifest["labelled_by"] == by).sum())
+    typer.echo(f"crops with their first labels back: {n}")

@@ -8,6 +8,7 @@ import typer
 from cellid.cli.app import DatasetFolder, app
 from cellid.config import ReviewSettings
 from cellid.errors import CellidError
+from cellid.recipes import parse_settings
 
 _DEFAULT = ReviewSettings()
 
@@ -57,10 +58,11 @@ def review(
             got="neither" if out is None else "both",
             remedy="give one of them",
         )
+    settings = parse_settings(ReviewSettings, {"weight": weight}, "--weight")
     if out is not None:
         handed_out = export_review(read_dataset(dataset), out, n, crop or ())
         typer.echo(f"{len(handed_out.crops)} crops to check: {out}; see {out / 'README.txt'}")
     elif take is not None and take_review(
-        read_dataset(dataset), take, by, weight, confirm_unchanged, overwrite
+        read_dataset(dataset), take, by, settings.weight, confirm_unchanged, overwrite
     ):
         raise typer.Exit(1)

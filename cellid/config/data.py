@@ -152,5 +152,8 @@ class ReviewSettings(Settings):
 
     n_crops: int = Field(20, ge=1, description="crops handed out, the most doubtful first")
     weight: float = Field(
-        1.0, ge=0, description="of a corrected crop in the training loss; others have 1"
+        1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="of a corrected crop in the training loss; others have 1",
     )

@@ -311,3 +311,16 @@ def test_the_command_says_by_its_status_whether_all_was_taken(
     assert by_hand(read_dataset(dataset.folder)) == ["f1"]
     (review / "labels" / "f2.tif").write_bytes(b"")
     assert call("--take", str(review)) == 1
+    assert call("--take", str(review), "--weight", "inf") == 2
+    assert "--weight" in capsys.readouterr().err
+
+
+def test_what_was_undone_is_said(
+    dataset: Dataset, review: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_imagej(review / "labels" / "f1.tif", correct(dataset.labels("f1")))
+    take(dataset, review)
+    for n in (1, 0):
+        with pytest.raises(SystemExit):
+            main(["undo-corrections", str(dataset.folder), "--by", "hand"])
+        assert capsys.readouterr().out == f"crops with their first labels back: {n}\n"
