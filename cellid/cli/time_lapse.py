@@ -53,6 +53,9 @@ def track(
     stabilised: Annotated[
         bool, typer.Option("--stabilised", help="Also write the frames without their drift.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that share out the fields of a plate.")
+    ] = 1,
     overwrite: Overwrite = False,
 ) -> None:
     """Find, count and follow the nuclei of label-free time-lapses.
@@ -83,6 +86,7 @@ def track(
             {"formats": wanted, "movie": not no_movie, "stabilised": stabilised},
             subject="--formats",
         ),
+        workers,
         overwrite,
     )
     typer.echo(f"counts: {out / 'counts.csv'}; tracks: a folder for each field in {out}")

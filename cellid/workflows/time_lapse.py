@@ -1,7 +1,7 @@
 """A trained run on time-lapses: nuclei found, counted and followed."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,7 @@ from cellid.models.run import Run
 from cellid.report.counting import count_crops
 from cellid.report.scoring import score_evaluation
 from cellid.workflows.evaluation import EVALUATION
+from cellid.workflows.field_pool import process_in_parallel
 from cellid.workflows.resume import go_on
 from cellid.workflows.time_lapse_field import COUNTS, Field, process_field
 
@@ -30,6 +31,7 @@ def track(
     settings: InputSettings,
     following: TrackSettings,
     outputs: TrackOutputSettings,
+    workers: int = 1,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
 ) -> dict[str, str]:
@@ -50,6 +52,8 @@ def track(
     following : TrackSettings
     outputs : TrackOutputSettings
         The files for other programs.
+    workers : int
+        Processes that share out the fields; each takes the memory of one.
     overwrite : bool
         Start anew in a folder that holds other tracks.
     say : callable
@@ -83,20 +87,23 @@ def track(
         "input": settings.model_dump(mode="json"),
     }
     go_on(out / _ABOUT, about, "tracks", "model and input settings", overwrite)
+    fields = [Field(lapse, out / lapse.name, settings) for lapse in lapses]
+    if overwrite:
+        for field in fields:
+            shutil.rmtree(field.folder, ignore_errors=True)
+    todo = [field for field in fields if not field.is_followed(following, outputs)]
+    n_done = n_frames - sum(field.lapse.n_frames for field in todo)
+    with tqdm(total=n_frames, initial=n_done, desc="find nuclei", unit="frame") as bar:
+        for field, error in (
+            _process(run, todo, following, outputs, bar.update)
+            if workers == 1
+            else process_in_parallel(run, todo, following, outputs, workers, bar.update)
+        ):
+            if error is not None:
+                problems[field.lapse.name] = str(error)
     counts = []
-    with tqdm(total=n_frames, desc="find nuclei", unit="frame") as bar:
-        for lapse in lapses:
-            field = Field(lapse, out / lapse.name, settings)
-            if overwrite:
-                shutil.rmtree(field.folder, ignore_errors=True)
-            if field.is_followed(following, outputs):
-                bar.update(lapse.n_frames)
-            else:
-                try:
-                    process_field(run, field, following, outputs, bar.update)
-                except CellidError as error:
-                    problems[lapse.name] = str(error)
-                    continue
+    for field in fields:
+        if field.is_followed(following, outputs):
             counts.append(pd.read_csv(field.folder / COUNTS, dtype={"well": str, "site": str}))
             problems |= field.describe_bad_frames(counts[-1])
     if counts:
@@ -105,6 +112,23 @@ def track(
     for problem in problems.values():
         say(f"left out: {problem}")
     return problems
+
+
+def _process(
+    run: Run,
+    fields: Sequence[Field],
+    following: TrackSettings,
+    outputs: TrackOutputSettings,
+    advance: Callable[[int], object],
+) -> Iterator[tuple[Field, CellidError | None]]:
+    """Process one field after the other; as `process_in_parallel`."""
+    for field in fields:
+        try:
+            process_field(run, field, following, outputs, advance)
+        except CellidError as error:
+            yield field, error
+        else:
+            yield field, None
 
 
 def _calibrate(counts: pd.DataFrame, run: Run, say: Callable[[str], None]) -> pd.DataFrame:

@@ -44,7 +44,7 @@ from cellid.types import Labels, Tracks
 COUNTS = "counts.csv"
 
 _LABELS, _SPOTS, _FRAMES = ".tif", ".csv", ".counts.csv"  # of a chunk
-_DONE = "followed.json"
+_TRACKED, _DONE = "tracked.tif", "followed.json"
 _CHUNK = 50  # frames; at most so many are worked out again after an interruption
 _MEASURED = [
     *("label", "y", "x", "area", "eccentricity", "solidity", "axis_major_length"),
@@ -234,14 +234,13 @@ def _export(
     write_tables(folder, tracks, um, hours)
     if "trackmate" in formats:
         shape = lapse.first.plane_shape
-        name = lapse.first.path.name
-        write_trackmate(folder / "trackmate.xml", tracks, shape, n_frames, um, hours, name)
+        write_trackmate(folder / "trackmate.xml", tracks, shape, n_frames, um, hours, _TRACKED)
     if "napari" in formats:
         write_napari(folder / "napari-tracks.csv", folder / "napari-graph.json", tracks)
     if "geff" in formats:
         write_geff(folder / "tracks.geff", tracks, um, hours, overwrite=True)
     with ExitStack() as stack:
-        writers = [writing_label_stack(folder / "tracked.tif", tracks, n_frames, um)]
+        writers = [writing_label_stack(folder / _TRACKED, tracks, n_frames, um)]
         if "ctc" in formats:
             writers.append(writing_ctc(folder / "01_RES", tracks, n_frames, um, overwrite=True))
         if "baxter" in formats:

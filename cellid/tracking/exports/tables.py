@@ -7,7 +7,9 @@ import pandas as pd
 from cellid.io.writers import write_table
 from cellid.types import Tracks
 
+_FIRST = ["track", "frame", "label"]
 _POSITIONS = ("y", "x", "y_stable", "x_stable")
+_LENGTHS = (*_POSITIONS, "axis_major_length", "axis_minor_length")
 
 
 def write_tables(
@@ -23,7 +25,7 @@ def write_tables(
     folder : str or Path
     tracks : Tracks
     pixel_size_um : float or None
-        Positions are in µm and areas in µm², and their columns end in ``_um`` and
+        Lengths are in µm and areas in µm², and their columns end in ``_um`` and
         ``_um2``; without it they are in pixels, ``_px``.
     interval_h : float or None
         Hours between frames; with it every frame has its ``time_h`` beside it.
@@ -36,7 +38,7 @@ def write_tables(
     """
     folder = Path(folder)
     tables = {
-        "tracks": tracks.spots,
+        "tracks": tracks.spots[[*_FIRST, *tracks.spots.columns.drop(_FIRST)]],
         "lineage": tracks.lineage,
         "divisions": find_divisions(tracks),
     }
@@ -69,9 +71,9 @@ def find_divisions(tracks: Tracks) -> pd.DataFrame:
 def _with_units(
     table: pd.DataFrame, pixel_size_um: float | None, interval_h: float | None
 ) -> pd.DataFrame:
-    """Return a table with positions and times in their units, named in the header."""
+    """Return a table with lengths and times in their units, named in the header."""
     length, area = ("px", "px") if pixel_size_um is None else ("um", "um2")
-    names = {name: f"{name}_{length}" for name in _POSITIONS} | {"area": f"area_{area}"}
+    names = {name: f"{name}_{length}" for name in _LENGTHS} | {"area": f"area_{area}"}
     table = table.copy()
     if pixel_size_um is not None:
         for name in table.columns.intersection(list(names)):

@@ -224,3 +224,19 @@ def test_frames_can_be_written_without_their_drift(
     assert np.abs(first - last)[inside].mean() < 0.1 * np.abs(first - draw(0).mean())[inside].mean()
     tracks = pd.read_csv(tmp_path / "out/VID_C3_1/tracks.csv")
     assert tracks.groupby("track")["y_stable_um"].std().max() < 0.5
+
+
+@pytest.mark.slow
+def test_processes_share_out_the_fields_and_find_the_same(
+    tmp_path: Path, tiny_run: Run, follow: Follow
+) -> None:
+    for name, number in (("a", 1), ("a", 2), ("b", 1), ("b", 2), ("damaged", 1)):
+        write_image(tmp_path / "plate" / f"{name}_{number}.tif", draw(number), pixel_size_um=1.0)
+    path = tmp_path / "plate" / "damaged_1.tif"
+    path.write_bytes(path.read_bytes()[:-2000])
+    images = {"run": tiny_run, "images": [tmp_path / "plate"]}
+    alone = follow(tmp_path / "alone", **images)
+    assert follow(tmp_path / "shared", workers=2, **images) == alone
+    assert list(alone) == ["damaged, frame 0"]
+    for name in ("counts.csv", "a/tracks.csv", "b/tracked.tif"):
+        assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()

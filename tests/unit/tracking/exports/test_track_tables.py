@@ -4,6 +4,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellid.tracking.exports import write_napari, write_tables
+from cellid.types import Tracks
 
 
 def test_napari_gets_vertices_and_mothers(tmp_path: Path, movie) -> None:
@@ -92,3 +93,15 @@ def test_no_nuclei_give_tables_of_headers(tmp_path: Path, empty_movie) -> None:
         table = pd.read_csv(tmp_path / f"{name}.csv")
         assert table.empty
         assert len(table.columns)
+
+
+def test_all_lengths_have_the_units_and_what_names_a_spot_comes_first(
+    tmp_path: Path, movie
+) -> None:
+    spots = movie.tracks.spots.assign(axis_major_length=10.0, score=0.5)
+    shuffled = Tracks(spots[sorted(spots.columns)], movie.tracks.lineage)
+    write_tables(tmp_path, shuffled, pixel_size_um=0.5)
+    tracks = pd.read_csv(tmp_path / "tracks.csv")
+    assert tracks.columns[:3].tolist() == ["track", "frame", "label"]
+    assert (tracks["axis_major_length_um"] == 5).all()
+    assert (tracks["score"] == 0.5).all()

@@ -1,0 +1,78 @@
+"""Fields of a time-lapse spread over processes."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from pathlib import Path
+
+from cellid.config import TrackOutputSettings, TrackSettings
+from cellid.errors import CellidError
+from cellid.models.run import Run, load_run
+from cellid.nn.startup import start_keras
+from cellid.workflows.time_lapse_field import Field, process_field
+
+
+def process_in_parallel(
+    run: Run,
+    fields: Sequence[Field],
+    following: TrackSettings,
+    outputs: TrackOutputSettings,
+    workers: int,
+    advance: Callable[[int], object],
+) -> Iterator[tuple[Field, CellidError | None]]:
+    """Process fields as `process_field`, several at once, each in a process with its own model.
+
+    Memory is that of one process times ``workers``.
+
+    Parameters
+    ----------
+    run : Run
+    fields : sequence of Field
+    following : TrackSettings
+    outputs : TrackOutputSettings
+    workers : int
+        Processes; the processor's cores are shared out among them.
+    advance : callable
+        Told the frames of a field when they are done.
+
+    Yields
+    ------
+    Field, CellidError or None
+        A field that is done, and what went wrong with it; in the order in which they end.
+    """
+    work = partial(_process, run.folder.resolve(), following, outputs)
+    cores = max(1, (os.cpu_count() or 1) // workers)
+    # TensorFlow does not survive a fork; leaving the block ends the processes, also on Ctrl-C
+    with multiprocessing.get_context("spawn").Pool(workers, _start, (cores,)) as pool:
+        for number, error in pool.imap_unordered(work, enumerate(fields)):
+            advance(fields[number].lapse.n_frames)
+            yield fields[number], error
+
+
+def _start(cores: int) -> None:
+    """Leave Ctrl-C to the parent, and use so many cores."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, str(cores))
+    start_keras()
+
+
+@cache
+def _load_once(folder: Path) -> Run:
+    return load_run(folder)
+
+
+def _process(
+    run_folder: Path,
+    following: TrackSettings,
+    outputs: TrackOutputSettings,
+    numbered: tuple[int, Field],
+) -> tuple[int, CellidError | None]:
+    number, field = numbered
+    try:
+        process_field(_load_once(run_folder), field, following, outputs, lambda _: None)
+    except CellidError as error:
+        return number, error
+    return number, None
