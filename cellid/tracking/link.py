@@ -52,11 +52,16 @@ def follow(spots: pd.DataFrame, settings: TrackSettings) -> Tracks:
     """
     table = spots.sort_values(["frame", "y", "x"], ignore_index=True)
     arrays = read_spots(table)
-    motion = estimate_motion(arrays)
-    links = link_frames(arrays, motion)
-    resolve_collisions(arrays, links, motion)
-    join_tracks(arrays, links, motion, settings)
+    links = _find_links(arrays, settings) if len(arrays) else Links.none(0)
     return _collect_tracks(table, arrays, links)
+
+
+def _find_links(spots: Spots, settings: TrackSettings) -> Links:
+    motion = estimate_motion(spots)
+    links = link_frames(spots, motion)
+    resolve_collisions(spots, links, motion)
+    join_tracks(spots, links, motion, settings)
+    return links
 
 
 def _collect_tracks(table: pd.DataFrame, spots: Spots, links: Links) -> Tracks:

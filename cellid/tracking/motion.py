@@ -137,7 +137,7 @@ def estimate_motion(spots: Spots) -> Motion:
     surprise = after - persistence * np.nan_to_num(before)
 
     size_scale = max(_measure_spread(spots.log_area[other] - spots.log_area[one]), _SIZE_FLOOR)
-    unlike_scale = float(np.sqrt(2) * np.std(spots.log_area))
+    unlike_scale = np.sqrt(2) * _measure_spread(spots.log_area - np.median(spots.log_area))
     n_before_last = spots.images[-1].start
     return Motion(
         scale_px=_estimate_scale(np.hypot(*surprise.T), spots.diameter_px),
