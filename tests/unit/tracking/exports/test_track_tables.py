@@ -2,8 +2,9 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from cellid.tracking.exports import write_napari, write_tables
+from cellid.tracking.exports import read_tables, write_napari, write_tables
 from cellid.types import Tracks
 
 
@@ -105,3 +106,14 @@ def test_all_lengths_have_the_units_and_what_names_a_spot_comes_first(
     assert tracks.columns[:3].tolist() == ["track", "frame", "label"]
     assert (tracks["axis_major_length_um"] == 5).all()
     assert (tracks["score"] == 0.5).all()
+
+
+@pytest.mark.parametrize(("pixel_size_um", "interval_h"), [(0.65, 0.5), (None, None)])
+def test_tables_are_read_as_they_were_written(
+    pixel_size_um: float | None, interval_h: float | None, tmp_path: Path, movie
+) -> None:
+    write_tables(tmp_path, movie.tracks, pixel_size_um, interval_h)
+    again = read_tables(tmp_path, pixel_size_um)
+    spots = movie.tracks.spots
+    pd.testing.assert_frame_equal(again.spots[spots.columns], spots, check_dtype=False)
+    pd.testing.assert_frame_equal(again.lineage, movie.tracks.lineage, check_dtype=False)
