@@ -19,7 +19,7 @@ LONGEST_SIDE_PX = 1280
 """Larger frames are shrunk to this: it fills a screen, and files stay small enough to send."""
 
 FRAMES_PER_SECOND = 10
-"""A day at the Incucyte's usual two hours passes in a second, and eyes can still follow."""
+"""A day of frames two hours apart passes in about a second, and eyes can still follow."""
 
 # MPEG-4 Part 2: of the codecs in OpenCV's own packages the one that slides and players show
 _CODEC = "mp4v"
@@ -115,7 +115,7 @@ def writing_movie(
     Raises
     ------
     CellidError
-        If OpenCV lacks the codec, or no space is left; nothing is written then.
+        If OpenCV lacks the codec; nothing is written then.
     """
     with replacing(path) as temporary:
         movie = MovieWriter(temporary, TrackNumbers(tracks.spots), interval_h)
