@@ -10,7 +10,7 @@ from cellid.tracking.spots import Floats, Indices, Spots, find_near
 # From true divisions of HeLa; of 18 combinations tried around them none was much better
 _MIDDLE = 0.2  # scale of the daughters' middle around the mother, in nucleus diameters
 _SIZES = 0.3  # scale of the log ratios daughter to daughter and both to the mother
-# Daughters lie about a nucleus diameter apart; beyond this many none was seen
+# Daughters lie about a nucleus diameter apart; at this many the odds have fallen by e^8
 _FURTHEST = 4.0
 
 
