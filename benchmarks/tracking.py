@@ -6,7 +6,7 @@ linker. ``DATA/ctc`` holds a folder a sequence with ``01``, ``01_GT/TRA`` and
 of a stained sequence, the automatic labels; their numbers are shuffled in every frame.
 *nearest* links each object to the nearest of the next frame within the median spacing of
 neighbours, once each; *laptrack*, where it is installed, links with its own defaults and
-splitting at the same distance. ``--speed FRAMES NUCLEI`` times a simulated movie too.
+splitting at the same distance; *laptrack+* with the median spacing as its only distance. ``--speed FRAMES NUCLEI`` times a simulated movie too.
 """
 
 import argparse
@@ -36,7 +36,7 @@ except ImportError:
 STAINED = "Fluo-N2DL-HeLa"
 UNTUNED = ("PhC-C2DL-PSC", "DIC-C2DH-HeLa")
 TOLERANCE_FRAMES = 1  # by how much a division may be early or late
-LAPTRACK_CUTOFF = 15.0**2  # its default for linking, used for splitting too
+LAPTRACK_PX = 15.0  # its default
 
 
 def read_truth(folder: Path) -> tuple[list[Labels], pd.DataFrame]:
@@ -81,11 +81,18 @@ def measure(images: list[Labels]) -> pd.DataFrame:
     return spots.assign(y_stable=spots["y"], x_stable=spots["x"])
 
 
+def measure_spacing(spots: pd.DataFrame) -> float:
+    """Return the median distance to the nearest neighbour, pixels."""
+    places = [frame[["y", "x"]].to_numpy() for _, frame in spots.groupby("frame")]
+    nearest = [cKDTree(place).query(place, k=2)[0][:, 1] for place in places]
+    return float(np.median(np.concatenate(nearest)))
+
+
 def follow_nearest(spots: pd.DataFrame) -> Tracks:
     """Link the closest pairs of successive frames first."""
     frames = [spots.index[spots["frame"] == f] for f in range(spots["frame"].max() + 1)]
     places = [spots.loc[frame, ["y", "x"]].to_numpy() for frame in frames]
-    spacing_px = np.median(np.concatenate([cKDTree(p).query(p, k=2)[0][:, 1] for p in places]))
+    spacing_px = measure_spacing(spots)
     track = np.zeros(len(spots), int)
     track[frames[0]] = 1 + np.arange(frames[0].size)
     for one, other, here, there in zip(frames, frames[1:], places, places[1:], strict=False):
@@ -102,8 +109,9 @@ def follow_nearest(spots: pd.DataFrame) -> Tracks:
     return make_tracks(spots.assign(track=track), {})
 
 
-def follow_laptrack(spots: pd.DataFrame) -> Tracks:
-    linker = LapTrack(splitting_cutoff=LAPTRACK_CUTOFF)
+def follow_laptrack(spots: pd.DataFrame, distance_px: float) -> Tracks:
+    cutoff = distance_px**2
+    linker = LapTrack(cutoff=cutoff, gap_closing_cutoff=cutoff, splitting_cutoff=cutoff)
     linked, splits, _ = linker.predict_dataframe(spots, ["y", "x"], only_coordinate_cols=False)
     linked = linked.rename(columns={"frame_y": "frame"}).reset_index()
     linked = linked.assign(track=linked["track_id"] + 1)
@@ -153,9 +161,10 @@ def main() -> None:
         "nearest": follow_nearest,
     }
     if LapTrack is not None:
-        linkers["laptrack"] = follow_laptrack
+        linkers["laptrack"] = lambda spots: follow_laptrack(spots, LAPTRACK_PX)
+        linkers["laptrack+"] = lambda spots: follow_laptrack(spots, measure_spacing(spots))
     titles = ("DET", "TRA", "LNK", "div F1", "CPU s")
-    print(f"{'sequence':17}{'objects':9}{'linker':9}" + "".join(f"{t:>9}" for t in titles))
+    print(f"{'sequence':17}{'objects':9}{'linker':10}" + "".join(f"{t:>9}" for t in titles))
     for name in (STAINED, *UNTUNED):
         folder = options.data / "ctc" / name
         for source, found in read_objects(folder):
@@ -168,13 +177,13 @@ def main() -> None:
                 scores = score(folder, images, tracks)
                 numbers = (scores.det, scores.tra, scores.lnk, scores.divisions.dice)
                 cells = "".join(f"{number:9.4f}" for number in numbers)
-                print(f"{name:17}{source:9}{linker:9}{cells}{seconds:9.2f}", flush=True)
+                print(f"{name:17}{source:9}{linker:10}{cells}{seconds:9.2f}", flush=True)
     if options.speed:
         spots = simulate(*options.speed)
         for linker, link in linkers.items():
             start = time.process_time()
             link(spots)
-            print(f"{linker:9}{len(spots):,} spots in {time.process_time() - start:.1f} CPU s")
+            print(f"{linker:10}{len(spots):,} spots in {time.process_time() - start:.1f} CPU s")
 
 
 if __name__ == "__main__":
