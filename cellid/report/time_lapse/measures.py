@@ -1,0 +1,272 @@
+"""What is measured on followed time-lapses: growth, speed and divisions by condition and well."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cellid.config import EvaluateSettings
+from cellid.evaluation.bootstrap import (
+    Interval,
+    bootstrap_interval,
+    draw_rows,
+    percentile_interval,
+)
+from cellid.types import Tracks
+
+Floats = NDArray[np.float64]
+
+EVERYTHING = "all fields"
+"""The condition of fields without a plate map."""
+
+LEVELS = ("condition", "well")
+_LEAST_STEPS = 3  # a track of fewer says little about how fast a nucleus is
+_SEED = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedField:
+    """The tracks of a field, and how its camera moved.
+
+    Attributes
+    ----------
+    tracks : Tracks
+    drift : DataFrame
+        A row a frame: ``frame``, ``shift_y_px``, ``shift_x_px`` and ``good``.
+    """
+
+    tracks: Tracks
+    drift: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedPlate:
+    """Followed time-lapses that are looked at together.
+
+    Attributes
+    ----------
+    counts : DataFrame
+        A row a frame: ``field``, ``well``, ``time_h``, ``frame``, ``n_nuclei``; where known
+        ``condition``, and the calibrated count ``n_calibrated`` with its interval
+        ``n_low``, ``n_high``. The count of a frame that could not be used is nan.
+    fields : dict of str to FollowedField
+        By name. A field may be counted and not followed.
+    pixel_size_um, frame_h : float or None
+        Pixel size in µm and hours between frames, of all fields.
+    """
+
+    counts: pd.DataFrame
+    fields: dict[str, FollowedField]
+    pixel_size_um: float | None = None
+    frame_h: float | None = None
+
+    @property
+    def time_unit(self) -> str:
+        """``h``, or ``frame`` where the time between frames is not known."""
+        return "frame" if self.frame_h is None else "h"
+
+    @property
+    def speed_unit(self) -> str:
+        """Such as ``µm/h``."""
+        return f"{'px' if self.pixel_size_um is None else 'µm'}/{self.time_unit}"
+
+    def tidy_counts(self) -> pd.DataFrame:
+        """Return ``field``, ``well``, ``condition``, ``frame``, ``time`` and ``n`` of each frame.
+
+        A field without a well is a well of its own. ``time`` is in `time_unit`, from 0.
+        """
+        counts = self.counts
+        named = pd.DataFrame({"field": counts["field"].astype(str), "frame": counts["frame"]})
+        known = counts["condition"] if "condition" in counts else pd.Series("", counts.index)
+        named["well"] = counts["well"].where(counts["well"].notna(), counts["field"]).astype(str)
+        named["condition"] = known.fillna("").astype(str).replace("", EVERYTHING)
+        time = counts["frame" if self.frame_h is None else "time_h"]
+        named["time"] = time - time.min()
+        named["n"] = counts["n_calibrated" if "n_calibrated" in counts else "n_nuclei"]
+        return named
+
+
+class Pooled(NamedTuple):
+    """The fields of a condition or well: their counts, ``(fields, frames)``, and the times."""
+
+    level: str
+    name: str
+    counts: Floats
+    frames: NDArray[np.int64]
+    times: Floats
+
+
+def pool_fields(plate: FollowedPlate) -> Iterator[Pooled]:
+    """Yield the fields of every condition, then those of every well."""
+    counts = plate.tidy_counts()
+    for level in LEVELS:
+        for name, rows in counts.groupby(level, sort=False):
+            table = rows.pivot(index="field", columns="frame", values="n")
+            times = rows.groupby("frame")["time"].first()
+            yield Pooled(
+                level,
+                str(name),
+                table.to_numpy(np.float64),
+                times.index.to_numpy(np.int64),
+                times.to_numpy(np.float64),
+            )
+
+
+def measure_growth(plate: FollowedPlate, settings: EvaluateSettings) -> pd.DataFrame:
+    """Return the mean number of nuclei a field by time, with its interval over fields.
+
+    Returns
+    -------
+    DataFrame
+        ``level`` (condition or well), ``name``, ``n_fields``, ``frame``, ``time`` in the
+        plate's `time_unit`, ``mean``, ``low`` and ``high``; these are nan for one field.
+    """
+    rows = []
+    for pooled in pool_fields(plate):
+        means = _resample_means(pooled.counts, settings.bootstrap_samples)
+        for column, frame in enumerate(pooled.frames):
+            interval = percentile_interval(
+                float(means[0, column]), means[1:, column], settings.confidence
+            )
+            place = (pooled.level, pooled.name, len(pooled.counts), frame, pooled.times[column])
+            rows.append((*place, *interval))
+    columns = ("level", "name", "n_fields", "frame", "time", "mean", "low", "high")
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def measure_rates(plate: FollowedPlate, settings: EvaluateSettings) -> pd.DataFrame:
+    """Return how fast the nuclei of each condition and well become more, and divide.
+
+    The growth rate r is the slope of the least-squares line through ln N over time, N
+    being the mean number of nuclei a field, frames without any left out; the doubling
+    time is ln 2 / r. Divisions are counted by nucleus and time that it was watched.
+    Intervals are over fields.
+
+    Returns
+    -------
+    DataFrame
+        ``level``, ``name``, ``n_fields``, ``first`` and ``last`` mean count, and each of
+        ``growth``, ``doubling`` and ``divisions`` with ``_low`` and ``_high``, in the
+        plate's `time_unit` and per it; a doubling time is nan where nothing grows.
+    """
+    divided = _count_divisions(plate)
+    places = _places(plate)
+    rows = []
+    for pooled in pool_fields(plate):
+        means = _resample_means(pooled.counts, settings.bootstrap_samples)
+        slopes = _fit_log_slopes(means, pooled.times)
+        growth = percentile_interval(float(slopes[0]), slopes[1:], settings.confidence)
+        # The faster the growth, the sooner it doubles
+        doubling = Interval(*(_doubling(growth[place]) for place in (0, 2, 1)))
+        members = places.index[places[pooled.level] == pooled.name]
+        watched = [divided[name] for name in members if name in divided]
+        divisions = Interval(math.nan, math.nan, math.nan)
+        if watched:
+            divisions = bootstrap_interval(
+                watched,
+                _division_rate,
+                n_samples=settings.bootstrap_samples,
+                confidence=settings.confidence,
+                seed=_SEED,
+            )
+        seen = means[0][~np.isnan(means[0])]
+        row: dict[str, object] = {
+            "level": pooled.level,
+            "name": pooled.name,
+            "n_fields": len(pooled.counts),
+            "first": seen[0] if seen.size else math.nan,
+            "last": seen[-1] if seen.size else math.nan,
+        }
+        named = {"growth": growth, "doubling": doubling, "divisions": divisions}
+        for name, interval in named.items():
+            row |= {
+                name: interval.estimate,
+                f"{name}_low": interval.low,
+                f"{name}_high": interval.high,
+            }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def measure_speeds(plate: FollowedPlate) -> pd.DataFrame:
+    """Return the mean speed of every nucleus that was followed for at least three steps.
+
+    Returns
+    -------
+    DataFrame
+        ``field``, ``well``, ``condition``, ``track``, ``n_steps`` and ``speed``: the way
+        from frame to frame with the drift taken out, over the time, in the plate's
+        `speed_unit`.
+    """
+    places = _places(plate)
+    unit = (plate.pixel_size_um or 1.0) / (plate.frame_h or 1.0)
+    columns = ["track", "frame", "y_stable", "x_stable"]
+    tables = []
+    for name, field in plate.fields.items():
+        spots = field.tracks.spots[columns]
+        steps = spots.groupby("track").diff().assign(track=spots["track"]).dropna()
+        steps["way"] = np.hypot(steps["y_stable"], steps["x_stable"])
+        tracks = steps.groupby("track").agg(
+            n_steps=("way", "size"), way=("way", "sum"), frames=("frame", "sum")
+        )
+        tracks = tracks[tracks["n_steps"] >= _LEAST_STEPS].reset_index()
+        tracks["speed"] = tracks["way"] / tracks["frames"] * unit
+        for place, column in enumerate(("field", "well", "condition")):
+            tracks.insert(place, column, name if column == "field" else places.at[name, column])
+        tables.append(tracks.drop(columns=["way", "frames"]))
+    empty = pd.DataFrame(columns=["field", "well", "condition", "track", "n_steps", "speed"])
+    return pd.concat(tables, ignore_index=True) if tables else empty
+
+
+def _places(plate: FollowedPlate) -> pd.DataFrame:
+    """Return well and condition of each field."""
+    return plate.tidy_counts().groupby("field", sort=False)[["well", "condition"]].first()
+
+
+def _resample_means(counts: Floats, n_samples: int) -> Floats:
+    """Return the mean over the fields that were seen, then those of bootstrap samples of fields."""
+    n_fields = len(counts)
+    drawn = draw_rows(n_fields, n_samples, _SEED)
+    times_drawn = np.zeros((len(drawn), n_fields))
+    np.add.at(times_drawn, (np.arange(len(drawn))[:, None], drawn), 1)
+    weights = np.vstack([np.ones(n_fields), times_drawn])
+    seen = ~np.isnan(counts)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((weights @ np.where(seen, counts, 0)) / (weights @ seen))
+
+
+def _fit_log_slopes(means: Floats, times: Floats) -> Floats:
+    """Return the slope of the line through ln(mean) by time of each row; nan for one time."""
+    used = means > 0
+    # Over the most, or what stays the same would seem to grow by a rounding error
+    most = np.where(used, means, 0).max(axis=1, keepdims=True, initial=0)
+    heights = np.log(np.divide(means, most, out=np.ones_like(means), where=used))
+    with np.errstate(invalid="ignore"):
+        n = used.sum(1, keepdims=True)
+        late = np.where(used, times - (used @ times)[:, None] / n, 0)
+        return np.asarray((late * heights).sum(1) / (late**2).sum(1))
+
+
+def _doubling(rate: float) -> float:
+    return math.log(2) / rate if rate > 0 else math.nan
+
+
+def _count_divisions(plate: FollowedPlate) -> dict[str, tuple[int, float]]:
+    """Return the divisions of each field, and the nuclei times the time that each was watched."""
+    counted = {}
+    for name, field in plate.fields.items():
+        parents = field.tracks.lineage["parent"]
+        frame = field.tracks.spots["frame"]
+        # What is in the last frame is not seen to divide
+        watched = float((frame < frame.max()).sum()) * (plate.frame_h or 1.0)
+        counted[name] = (int(parents[parents > 0].nunique()), watched)
+    return counted
+
+
+def _division_rate(fields: Sequence[tuple[int, float]]) -> float:
+    divisions, watched = map(sum, zip(*fields, strict=True))
+    return divisions / watched if watched else math.nan

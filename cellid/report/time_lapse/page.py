@@ -1,0 +1,286 @@
+"""The page of followed time-lapses, and the tables beside it."""
+
+import math
+from collections.abc import Callable, Mapping
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cellid.config import EvaluateSettings
+from cellid.io.writers import write_table, write_text
+from cellid.report.figures import DARK, LIGHT, Theme, encode_figure
+from cellid.report.markup import Cell, count, make_list, make_table, show_figure, text_cell
+from cellid.report.page import make_page
+from cellid.report.time_lapse.figures import (
+    draw_drift,
+    draw_growth,
+    draw_lineages,
+    draw_speeds,
+)
+from cellid.report.time_lapse.lineage import largest_families
+from cellid.report.time_lapse.measures import (
+    LEVELS,
+    FollowedPlate,
+    measure_growth,
+    measure_rates,
+    measure_speeds,
+)
+
+PAGE = "tracks.html"
+
+_TIMES = {"h": "h", "frame": "frames"}
+_FAMILIES = 6  # trees that a page has room for
+_NOTHING = "<p>Nothing to show: {}.</p>"
+_GROWTH_NOTE = """
+<p class=note>Mean number of nuclei a field. Bands and brackets: {confidence:.0%} bootstrap interval
+over fields (Efron and Tibshirani 1993); fields of one well share its fate, so it is too narrow for
+what another well would show. {single}The growth rate r is the slope of the least-squares line
+through ln N over all times, and the doubling time ln 2 / r: it holds where
+the curve is straight.</p>
+"""
+_SINGLE = "Where there is one field, nothing tells how far another would differ: no interval. "
+_SPEED_NOTE = """
+<p class=note>The way of a nucleus from frame to frame, camera shifts taken out, over the time;
+nuclei seen in fewer than four frames are left out. Longer gaps between frames miss detours, and
+errors of position count as way: compare only what was taken at one interval.</p>"""
+_DIVISION_NOTE = """
+<p class=note>Divisions that were followed, by nucleus and time that it was watched. Divisions
+missed and nuclei entering the field make this lower than the growth rate; deaths and nuclei
+leaving make it higher.</p>"""
+_DRIFT_NOTE = """
+<p class=note>Where what lies still is seen, against the first frame, by phase correlation with a
+running mean. A cross is a frame that showed nothing or something else: its shift is interpolated.
+Where nothing lies still, the shift follows the mean movement of the cells.</p>"""
+
+
+def write_time_lapse_report(
+    plate: FollowedPlate, out: Path, settings: EvaluateSettings, facts: dict[str, str]
+) -> Path:
+    """Write `tracks.html`, and beside it `growth.csv`, `rates.csv` and `speeds.csv`.
+
+    Parameters
+    ----------
+    plate : FollowedPlate
+    out : Path
+        Folder to write to; files of these names are replaced.
+    settings : EvaluateSettings
+        Of the intervals.
+    facts : dict of str to str
+        Where the tracks come from, shown as it is.
+
+    Returns
+    -------
+    Path
+        `tracks.html`, which needs no other file and no network.
+    """
+    growth, rates = measure_growth(plate, settings), measure_rates(plate, settings)
+    speeds = measure_speeds(plate)
+    for name, table in (("growth", growth), ("rates", rates), ("speeds", speeds)):
+        write_table(out / f"{name}.csv", table)
+    sections = {
+        "Summary": _write_summary(plate, rates, speeds),
+        "Growth": _write_growth(plate, growth, rates, settings),
+        "Speed": _write_speeds(plate, speeds),
+        "Divisions": _write_divisions(plate, rates),
+        "Lineage": _write_lineages(plate),
+        "Drift": _write_drift(plate),
+        "Provenance": make_list(facts),
+    }
+    title = "Growth curves and tracks"
+    page = make_page(title, f"Time-lapses of {_describe_size(plate)}", sections)
+    write_text(out / PAGE, page)
+    return out / PAGE
+
+
+def _write_summary(plate: FollowedPlate, rates: pd.DataFrame, speeds: pd.DataFrame) -> str:
+    counts = plate.tidy_counts()
+    lost = int(counts["n"].isna().sum())
+    text = (
+        f"<p>{_describe_size(plate)}, {count(len(counts), 'frame')} over "
+        f"{counts['time'].max():,.4g} {_TIMES[plate.time_unit]}; "
+        f"{count(len(speeds), 'nucleus', 'nuclei')} followed for at least four frames.</p>"
+    )
+    if lost:
+        text += f"<p>Without a count, for it could not be used: {count(lost, 'frame')}.</p>"
+    if "n_calibrated" in plate.counts:
+        text += _describe_calibration(plate.counts)
+    items = "".join(
+        f"<li>{escape(_describe_condition(row, speeds, plate))}</li>"
+        for row in rates[rates["level"] == "condition"].to_dict("records")
+    )
+    return f"{text}<ul>{items}</ul>"
+
+
+def _describe_condition(row: dict[str, float], speeds: pd.DataFrame, plate: FollowedPlate) -> str:
+    """Return a sentence on growth and speed of one condition."""
+    unit = plate.time_unit
+    text = f"{row['name']} ({count(int(row['n_fields']), 'field')}): "
+    text += f"{row['first']:,.0f} nuclei a field become {row['last']:,.0f}; "
+    if math.isnan(row["doubling"]):
+        text += "their number does not grow"
+    else:
+        text += f"their number doubles in {_show_number(row['doubling'])} {_TIMES[unit]}"
+        if not math.isnan(row["growth_low"]):
+            limits = _show_range(row["doubling_low"], row["doubling_high"])
+            text += f" ({limits})"
+    own = speeds.loc[speeds["condition"] == row["name"], "speed"]
+    if len(own):
+        text += f"; the median nucleus moves {own.median():.3g} {plate.speed_unit}"
+    return f"{text}."
+
+
+def _describe_calibration(counts: pd.DataFrame) -> str:
+    found = counts.loc[counts["n_nuclei"] > 0]
+    low, middle, high = (
+        found[name].sum() / found["n_nuclei"].sum() for name in ("n_low", "n_calibrated", "n_high")
+    )
+    return (
+        f"<p>Counts are calibrated: for each nucleus found, {middle:.2f} were labelled on stained "
+        f"test fields ({low:.2f} to {high:.2f}). That uncertainty moves all curves together, up or "
+        "down, and leaves doubling times as they are.</p>"
+    )
+
+
+def _write_growth(
+    plate: FollowedPlate, growth: pd.DataFrame, rates: pd.DataFrame, settings: EvaluateSettings
+) -> str:
+    counts = plate.tidy_counts()
+    conditions = counts.groupby("well", sort=False)["condition"].first().to_dict()
+    unit = plate.time_unit
+    figure = _show(lambda theme: draw_growth(growth, conditions, unit, theme), "Nuclei by time")
+    wells = rates[rates["level"] == "well"]
+    single = _SINGLE if (rates["n_fields"] == 1).any() else ""
+    return (
+        figure
+        + _tabulate_growth(rates[rates["level"] == "condition"], unit)
+        + f"<details><summary>Every well</summary>{_tabulate_growth(wells, unit)}</details>"
+        + _GROWTH_NOTE.format(confidence=settings.confidence, single=single)
+    )
+
+
+def _tabulate_growth(rates: pd.DataFrame, unit: str) -> str:
+    rows = [
+        [
+            text_cell(row["name"]),
+            _number_cell(row["n_fields"], "{:,.0f}"),
+            _number_cell(row["first"], "{:,.1f}"),
+            _number_cell(row["last"], "{:,.1f}"),
+            _interval_cell(row, "doubling"),
+            _interval_cell(row, "growth"),
+        ]
+        for row in rates.to_dict("records")
+    ]
+    heads = ("Fields", "Nuclei at first", "Nuclei at last")
+    measured = (f"Doubling time ({unit})", f"Growth rate (per {unit})")
+    return make_table([str(rates["level"].iloc[0]).capitalize(), *heads, *measured], [("", rows)])
+
+
+def _write_speeds(plate: FollowedPlate, speeds: pd.DataFrame) -> str:
+    if speeds.empty:
+        return _NOTHING.format("no nucleus was followed for four frames")
+    unit = plate.speed_unit
+    rows = [
+        [
+            text_cell(str(name)),
+            _number_cell(len(speed), "{:,.0f}"),
+            *(
+                _number_cell(speed.quantile(share), "{:.3g}")
+                for share in (0.05, 0.25, 0.5, 0.75, 0.95)
+            ),
+        ]
+        for name, speed in speeds.groupby("condition", sort=False)["speed"]
+    ]
+    heads = ("Condition", "Nuclei", "5 %", "25 %", f"Median ({unit})", "75 %", "95 %")
+    figure = _show(lambda theme: draw_speeds(speeds, unit, theme), "Speeds by condition")
+    return figure + make_table(heads, [("", rows)]) + _SPEED_NOTE
+
+
+def _write_divisions(plate: FollowedPlate, rates: pd.DataFrame) -> str:
+    unit = plate.time_unit
+    groups = [
+        (
+            f"By {level}",
+            [
+                [
+                    text_cell(row["name"]),
+                    _interval_cell(row, "divisions"),
+                    _interval_cell(row, "growth"),
+                ]
+                for row in rates[rates["level"] == level].to_dict("records")
+            ],
+        )
+        for level in LEVELS
+    ]
+    heads = ("", f"Divisions per nucleus and {unit}", f"Growth rate (per {unit})")
+    return make_table(heads, groups) + _DIVISION_NOTE
+
+
+def _write_lineages(plate: FollowedPlate) -> str:
+    families = largest_families(plate.fields, _FAMILIES)
+    if not families:
+        return _NOTHING.format("no nucleus was seen to divide")
+    step, unit = plate.frame_h or 1.0, plate.time_unit
+    return (
+        f"<p>The {count(len(families), 'largest family', 'largest families')}.</p>"
+        + _show(lambda theme: draw_lineages(families, step, unit, theme), "Family trees")
+        + "<p class=note>A line is a nucleus from when it is first seen to when it is last seen; "
+        "it ends where it divides, dies, leaves or is lost.</p>"
+    )
+
+
+def _write_drift(plate: FollowedPlate) -> str:
+    if not plate.fields:
+        return _NOTHING.format("no field was followed")
+    step, unit = plate.frame_h or 1.0, plate.time_unit
+    figure = _show(lambda theme: draw_drift(plate.fields, step, unit, theme), "Camera shifts")
+    rows = []
+    for name, field in plate.fields.items():
+        shifts = field.drift[["shift_y_px", "shift_x_px"]].to_numpy()
+        bad = field.drift.loc[~field.drift["good"], "frame"]
+        shown = ", ".join(map(str, bad[:_FAMILIES])) + (" …" if len(bad) > _FAMILIES else "")
+        farthest = float(np.hypot(*shifts.T).max(initial=0.0))
+        rows.append(
+            [
+                text_cell(name),
+                _number_cell(farthest, "{:.1f}"),
+                _number_cell(len(bad), "{:.0f}"),
+                text_cell(shown),
+            ]
+        )
+    table = make_table(("Field", "Farthest (px)", "Bad frames", "Which"), [("", rows)])
+    return f"{figure}<details><summary>Every field</summary>{table}</details>{_DRIFT_NOTE}"
+
+
+def _show(draw: Callable[[Theme], Figure], description: str) -> str:
+    light, dark = (encode_figure(draw(theme)) for theme in (LIGHT, DARK))
+    return show_figure(light, dark, description)
+
+
+def _describe_size(plate: FollowedPlate) -> str:
+    counts = plate.tidy_counts()
+    sizes = [count(counts[level].nunique(), level) for level in ("field", *reversed(LEVELS))]
+    return f"{sizes[0]} in {sizes[1]}, {sizes[2]}"
+
+
+def _number_cell(value: float, form: str) -> Cell:
+    return Cell("–" if math.isnan(value) else form.format(value), value)
+
+
+def _interval_cell(row: Mapping[str, float], name: str) -> Cell:
+    value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    shown = f"<b>{_show_number(value)}</b>"
+    if not math.isnan(low) or not math.isnan(high):
+        shown += f"<small>{_show_range(low, high)}</small>"
+    return Cell(shown, value)
+
+
+def _show_range(low: float, high: float) -> str:
+    """Return an interval as text; a doubling time without an upper limit may be endless."""
+    return f"{_show_number(low)} to {'any' if math.isnan(high) else _show_number(high)}"
+
+
+def _show_number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")

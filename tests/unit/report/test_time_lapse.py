@@ -1,0 +1,213 @@
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellid.config import EvaluateSettings
+from cellid.report.figures import DARK, LIGHT
+from cellid.report.time_lapse import FollowedField, FollowedPlate, write_time_lapse_report
+from cellid.report.time_lapse.figures import draw_drift, draw_growth, draw_lineages, draw_speeds
+from cellid.report.time_lapse.lineage import largest_families
+from cellid.report.time_lapse.measures import (
+    EVERYTHING,
+    measure_growth,
+    measure_rates,
+    measure_speeds,
+)
+from cellid.types import Tracks
+
+from .test_html import Page
+from .time_lapses import DOUBLING_H, FRAME_H, N_FRAMES, STEP_PX, make_plate
+
+SETTINGS = EvaluateSettings(bootstrap_samples=200)
+
+
+def family():
+    """A nucleus that divides into 2 and 3, of which 2 divides into 4 and 5; 6 is alone."""
+    lineage = pd.DataFrame(
+        [(1, 0, 3, 0), (2, 4, 6, 1), (3, 4, 9, 1), (4, 7, 9, 2), (5, 7, 9, 2), (6, 0, 9, 0)],
+        columns=["track", "begin", "end", "parent"],
+    )
+    rows = [
+        (track, frame, 0.0, 2.0 * frame)
+        for track, begin, end, _ in lineage.itertuples(index=False)
+        for frame in range(begin, end + 1)
+    ]
+    spots = pd.DataFrame(rows, columns=["track", "frame", "y_stable", "x_stable"])
+    still = np.zeros(10)
+    drift = pd.DataFrame({"frame": range(10), "shift_y_px": still, "shift_x_px": still})
+    return FollowedField(Tracks(spots, lineage), drift.assign(good=True))
+
+
+def family_plate():
+    counts = pd.DataFrame({"field": "f", "well": None, "frame": range(10), "n_nuclei": 2.0})
+    return FollowedPlate(counts, {"f": family()})
+
+
+def test_doubling_times_and_divisions_are_those_put_in():
+    rates = measure_rates(make_plate(), SETTINGS)
+
+    assert rates["level"].tolist() == ["condition"] * 2 + ["well"] * 4
+    assert rates["n_fields"].tolist() == [6, 6, 3, 3, 3, 3]
+    for condition, doubling in DOUBLING_H.items():
+        row = rates.set_index("name").loc[condition]
+        assert row["doubling"] == pytest.approx(doubling, rel=0.15)
+        assert row["growth"] == pytest.approx(math.log(2) / row["doubling"])
+        assert row["doubling_low"] < row["doubling"] < row["doubling_high"]
+        # What divides at a rate within an hour doubles a little later than by that rate
+        assert row["divisions"] == pytest.approx(math.log(2) / doubling, rel=0.15)
+        assert row["divisions_low"] < row["divisions"] < row["divisions_high"]
+
+
+def test_growth_is_the_mean_of_fields_with_its_interval():
+    plate = make_plate(sites=4)
+    growth = measure_growth(plate, SETTINGS)
+    first = growth[(growth["name"] == "A1") & (growth["frame"] == 20)].iloc[0]
+    seen = plate.counts.query("well == 'A1' and frame == 20")["n_nuclei"]
+    assert first["mean"] == seen.mean()
+    assert seen.min() <= first["low"] < seen.mean() < first["high"] <= seen.max()
+    assert first["time"] == 20 * FRAME_H  # since the first frame, whenever that was
+    assert len(growth) == (2 + 4) * N_FRAMES
+
+
+def test_a_frame_without_a_count_is_left_out_and_calibrated_counts_come_first():
+    counts = make_plate(wells=("A1",), sites=2).counts
+    counts["n_calibrated"] = 2 * counts["n_nuclei"]
+    counts.loc[counts["frame"] == 3, "n_calibrated"] = [np.nan, 50.0]
+    growth = measure_growth(FollowedPlate(counts, {}, frame_h=2.0), SETTINGS)
+    assert growth.loc[growth["frame"] == 3, "mean"].tolist() == [50, 50]
+    assert growth.loc[growth["frame"] == 0, "mean"].tolist() == [80, 80]
+
+
+def test_one_field_has_no_interval():
+    plate = make_plate(wells=("A1",), sites=1)
+    assert measure_growth(plate, SETTINGS)[["low", "high"]].isna().all(axis=None)
+    rates = measure_rates(plate, SETTINGS)
+    assert rates["doubling"].notna().all()
+    assert rates[["doubling_low", "growth_high", "divisions_low"]].isna().all(axis=None)
+
+
+def test_what_does_not_grow_has_no_doubling_time():
+    row = measure_rates(family_plate(), SETTINGS).iloc[0]
+    assert row["growth"] == 0
+    assert math.isnan(row["doubling"])
+    # 2 divisions; 31 spots are not in the last frame
+    assert row["divisions"] == pytest.approx(2 / (4 + 3 + 5 + 2 + 2 + 9))
+
+
+def test_speeds_are_in_micrometres_an_hour_where_both_are_known():
+    plate = make_plate()
+    speeds = measure_speeds(plate).groupby("condition")["speed"].median()
+    for condition, step in STEP_PX.items():
+        assert speeds[condition] == pytest.approx(step * 1.5 / FRAME_H, rel=0.1)
+    unknown = measure_speeds(replace(plate, pixel_size_um=None, frame_h=None))
+    assert unknown.loc[unknown["condition"] == "control", "speed"].median() == pytest.approx(
+        STEP_PX["control"], rel=0.1
+    )
+
+
+def test_speed_counts_frames_not_seen_and_leaves_short_tracks_out():
+    plate = family_plate()
+    spots = plate.fields["f"].tracks.spots
+    field = replace(
+        plate.fields["f"],
+        tracks=Tracks(spots[spots["frame"] != 8], plate.fields["f"].tracks.lineage),
+    )
+    speeds = measure_speeds(replace(plate, fields={"f": field}))
+    assert speeds["track"].tolist() == [1, 3, 6]
+    assert speeds["n_steps"].tolist() == [3, 4, 8]
+    assert speeds["speed"].tolist() == [2, 2, 2]
+
+
+def test_a_family_tree_has_mothers_between_their_daughters():
+    (tree,) = largest_families({"f": family()}, 6)
+    assert tree.founder == 1
+    rows = tree.lines.set_index("track")["row"]
+    assert rows.to_dict() == {1: 1.25, 2: 0.5, 3: 2, 4: 0, 5: 1}
+    figure = draw_lineages([tree], 2.0, "h", LIGHT)
+    (axes,) = figure.axes
+    lives = [path.vertices[:, 0].tolist() for c in axes.collections for path in c.get_paths()]
+    assert lives == [[0, 6], [8, 12], [8, 18], [14, 18], [14, 18]]
+    assert len(axes.lines) == 4
+
+
+def test_the_largest_families_come_first():
+    families = largest_families(make_plate().fields, 5)
+    sizes = [len(each.lines) for each in families]
+    assert len(sizes) == 5
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_figures_show_what_was_measured(theme):
+    plate = make_plate()
+    growth = measure_growth(plate, SETTINGS)
+    wells = dict(zip(plate.counts["well"], plate.counts["condition"], strict=True))
+    by_condition, by_well = draw_growth(growth, wells, "h", theme).axes
+    assert by_condition.get_yscale() == "log"
+    curve = growth[growth["name"] == "control"]
+    np.testing.assert_array_equal(by_condition.lines[0].get_ydata(), curve["mean"])
+    colours = [line.get_color() for line in by_well.lines]
+    assert colours[0] == colours[1] == by_condition.lines[0].get_color() != colours[2]
+    (speed,) = draw_speeds(measure_speeds(plate), "µm/h", theme).axes
+    names = [label.get_text() for label in speed.get_yticklabels()]
+    assert [name.partition(" (")[0] for name in names] == list(DOUBLING_H)
+    down, right = draw_drift({"A1_1": plate.fields["A1_1"]}, 2.0, "h", theme).axes
+    drift = plate.fields["A1_1"].drift
+    np.testing.assert_array_equal(down.lines[0].get_ydata(), drift["shift_y_px"])
+    np.testing.assert_array_equal(right.lines[0].get_ydata(), drift["shift_x_px"])
+    assert down.lines[1].get_xdata().tolist() == [18.0]
+
+
+def write(plate, folder):
+    page = write_time_lapse_report(plate, folder, SETTINGS, {"Images": "<frames>"})
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"https?://|@import|\burl\(", text)
+    parsed = Page(text)
+    assert not re.search(r"\bnan\b", parsed.words())
+    return parsed
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Draw figures and leave their encoding, which takes longest, to one test."""
+    monkeypatch.setattr("cellid.report.time_lapse.page.encode_figure", lambda figure: b"")
+
+
+def test_the_page_stands_alone_and_tells_the_numbers(tmp_path):
+    plate = make_plate(wells=("A1", "B1"), sites=2)
+    plate.counts.loc[7, "n_nuclei"] = np.nan
+    plate.counts["n_calibrated"] = 1.1 * plate.counts["n_nuclei"]
+    plate.counts["n_low"] = plate.counts["n_nuclei"]
+    plate.counts["n_high"] = 1.2 * plate.counts["n_nuclei"]
+
+    page = write(plate, tmp_path)
+
+    assert all(address.startswith(("data:image/png", "#")) for address in page.addresses)
+    words = page.words()
+    assert "4 fields in 2 wells, 2 conditions, 100 frames over 48 h" in words
+    assert "Without a count, for it could not be used: 1 frame." in words
+    assert "for each nucleus found, 1.10 were labelled" in words
+    assert re.search(r"control \(2 fields\): 44 nuclei .* doubles in 2\d(\.\d)? h \(", words)
+    assert "drug <2 µM>" in words
+    assert "no interval" not in words
+    assert pd.read_csv(tmp_path / "growth.csv")["level"].unique().tolist() == ["condition", "well"]
+    assert len(pd.read_csv(tmp_path / "rates.csv")) == 4
+    assert set(pd.read_csv(tmp_path / "speeds.csv")["well"]) == {"A1", "B1"}
+
+
+def test_without_map_pixel_size_and_times_the_page_is_in_pixels_and_frames(tmp_path, no_pictures):
+    words = write(make_plate(("A1",), 1, known=False), tmp_path).words()
+    assert "over 24 frames" in words
+    assert f"{EVERYTHING} (1 field)" in words
+    assert "px/frame" in words
+    assert "no interval" in words
+
+
+def test_counts_alone_have_a_page(tmp_path, no_pictures):
+    counts = make_plate(("A1",), 1).counts
+    words = write(FollowedPlate(counts, {}, frame_h=2.0), tmp_path).words()
+    assert words.count("Nothing to show") == 3
