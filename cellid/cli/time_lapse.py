@@ -28,6 +28,13 @@ def track(
         float | None,
         typer.Option(help="Minutes from a frame to the next, if the names do not say."),
     ] = None,
+    plate_map: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of the plate: columns well and condition, or the plate itself, columns 1 to "
+            "12 and rows A to H."
+        ),
+    ] = None,
     axes: Annotated[
         str | None, typer.Option(help="Axes of the files, such as TYX, if they do not say.")
     ] = None,
@@ -86,9 +93,12 @@ def track(
             {"formats": wanted, "movie": not no_movie, "stabilised": stabilised},
             subject="--formats",
         ),
+        plate_map,
         workers,
         overwrite,
     )
-    typer.echo(f"counts: {out / 'counts.csv'}; tracks: a folder for each field in {out}")
+    typer.echo(
+        f"report: {out / 'tracks.html'}; tables and movies: a folder for each field in {out}"
+    )
     if problems:
         raise typer.Exit(1)

@@ -10,11 +10,13 @@ from tqdm import tqdm
 from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
 from cellid.errors import CellidError
 from cellid.evaluation.count_calibration import calibration_factor
-from cellid.io.time_lapse import find_time_lapses
+from cellid.io.plate import read_plate, standard_well, unmatched_wells
+from cellid.io.time_lapse import TimeLapse, find_time_lapses
 from cellid.io.writers import write_table
 from cellid.models.run import Run
 from cellid.report.counting import count_crops
 from cellid.report.scoring import score_evaluation
+from cellid.report.time_lapse import FollowedField, FollowedPlate, write_time_lapse_report
 from cellid.workflows.evaluation import EVALUATION
 from cellid.workflows.field_pool import process_in_parallel
 from cellid.workflows.resume import go_on
@@ -31,6 +33,7 @@ def track(
     settings: InputSettings,
     following: TrackSettings,
     outputs: TrackOutputSettings,
+    plate_map: Path | None = None,
     workers: int = 1,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
@@ -45,13 +48,15 @@ def track(
     images : sequence of Path
         Stacks, or folders of frames (`cellid.io.time_lapse.find_time_lapses`).
     out : Path
-        Gets `counts.csv`, a row a frame, and a folder for each field
+        Gets `tracks.html`, `counts.csv`, a row a frame, and a folder for each field
         (`cellid.workflows.time_lapse_field`).
     settings : InputSettings
         How names, axes, pixel size and time are read.
     following : TrackSettings
     outputs : TrackOutputSettings
         The files for other programs.
+    plate_map : Path or None
+        CSV that says which condition is in which well (`cellid.io.plate`).
     workers : int
         Processes that share out the fields; each takes the memory of one.
     overwrite : bool
@@ -86,6 +91,7 @@ def track(
         "model": run.config.model_dump(mode="json"),
         "input": settings.model_dump(mode="json"),
     }
+    plate = _read_plate_map(plate_map, lapses, say)
     go_on(out / _ABOUT, about, "tracks", "model and input settings", overwrite)
     fields = [Field(lapse, out / lapse.name, settings) for lapse in lapses]
     if overwrite:
@@ -101,17 +107,52 @@ def track(
         ):
             if error is not None:
                 problems[field.lapse.name] = str(error)
-    counts = []
-    for field in fields:
-        if field.is_followed(following, outputs):
-            counts.append(pd.read_csv(field.folder / COUNTS, dtype={"well": str, "site": str}))
-            problems |= field.describe_bad_frames(counts[-1])
-    if counts:
-        table = pd.concat(counts, ignore_index=True)
-        write_table(out / COUNTS, _calibrate(table, run, say))
+    followed = [field for field in fields if field.is_followed(following, outputs)]
+    if followed:
+        counts = pd.concat([field.counts() for field in followed], ignore_index=True)
+        for field in followed:
+            problems |= field.describe_bad_frames()
+        counts = _calibrate(_add_conditions(counts, plate), run, say)
+        write_table(out / COUNTS, counts)
+        _write_report(run, followed, counts, out)
     for problem in problems.values():
         say(f"left out: {problem}")
     return problems
+
+
+def _read_plate_map(
+    path: Path | None, lapses: Sequence[TimeLapse], say: Callable[[str], None]
+) -> pd.DataFrame | None:
+    if path is None:
+        return None
+    plate = read_plate(path)
+    wells = [well for lapse in lapses if (well := standard_well(lapse.well))]
+    without_images, without_condition = unmatched_wells(plate, wells)
+    say(f"plate map: {len(plate)} wells, {plate['condition'].nunique()} conditions")
+    for names, lack in ((without_images, "images"), (without_condition, "condition")):
+        if names:
+            say(f"wells without {lack}: {', '.join(names)}")
+    return plate
+
+
+def _add_conditions(counts: pd.DataFrame, plate: pd.DataFrame | None) -> pd.DataFrame:
+    if plate is None:
+        return counts
+    wells = counts["well"].fillna("").map(standard_well)
+    conditions = plate.set_index("well").drop(columns=counts.columns, errors="ignore")
+    return counts.join(conditions, on=wells.rename("key"))
+
+
+def _write_report(run: Run, fields: Sequence[Field], counts: pd.DataFrame, out: Path) -> None:
+    first = fields[0]
+    plate = FollowedPlate(
+        counts,
+        {field.lapse.name: FollowedField(field.tracks(), field.drift()) for field in fields},
+        first.pixel_size_um,
+        first.lapse.frame_h,
+    )
+    facts = {"model": str(run.folder.resolve()), **run.config.provenance}
+    write_time_lapse_report(plate, out, run.config.recipe.evaluate, facts)
 
 
 def _process(

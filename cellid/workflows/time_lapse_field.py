@@ -30,21 +30,24 @@ from cellid.io.writers import write_json, write_table
 from cellid.models.run import Run
 from cellid.prediction import FoundFrame, find_in_stream, measure_nuclei
 from cellid.tracking.drift import DriftMeter, stabilise, steady
-from cellid.tracking.exports.baxter import writing_baxter
-from cellid.tracking.exports.ctc import writing_ctc
-from cellid.tracking.exports.geff import write_geff
-from cellid.tracking.exports.label_stack import writing_label_stack
-from cellid.tracking.exports.movie import writing_movie
-from cellid.tracking.exports.napari import write_napari
-from cellid.tracking.exports.tables import write_tables
-from cellid.tracking.exports.trackmate import write_trackmate
+from cellid.tracking.exports import (
+    read_tables,
+    write_geff,
+    write_napari,
+    write_tables,
+    write_trackmate,
+    writing_baxter,
+    writing_ctc,
+    writing_label_stack,
+    writing_movie,
+)
 from cellid.tracking.link import follow
 from cellid.types import Labels, Tracks
 
 COUNTS = "counts.csv"
 
 _LABELS, _SPOTS, _FRAMES = ".tif", ".csv", ".counts.csv"  # of a chunk
-_TRACKED, _DONE = "tracked.tif", "followed.json"
+_TRACKED, _DRIFT, _DONE = "tracked.tif", "drift.csv", "followed.json"
 _CHUNK = 50  # frames; at most so many are worked out again after an interruption
 _MEASURED = [
     *("label", "y", "x", "area", "eccentricity", "solidity", "axis_major_length"),
@@ -121,14 +124,27 @@ class Field:
         parts = (pd.read_csv(self.chunk_file(chunk, suffix)) for chunk in self.chunks())
         return pd.concat(parts, ignore_index=True)
 
-    def describe_bad_frames(self, counts: pd.DataFrame) -> dict[str, str]:
+    def describe_bad_frames(self) -> dict[str, str]:
         """Return what was wrong with frames that are there; those that are not are no news."""
-        bad = counts[counts["problem"].notna() & counts["frame"].isin(list(self.lapse.points))]
+        counts, points = self.counts(), self.lapse.points
+        bad = counts[counts["problem"].notna() & counts["frame"].isin(list(points))]
         return {
-            f"{self.lapse.name}, frame {row.frame}": f"{self.lapse.points[row.frame].file.path}, "
+            f"{self.lapse.name}, frame {row.frame}": f"{points[row.frame].file.path}, "
             f"frame {row.frame}: {row.problem}"
             for row in bad.itertuples()
         }
+
+    def counts(self) -> pd.DataFrame:
+        """Return a row a frame, of a field that was followed."""
+        return pd.read_csv(self.folder / COUNTS, dtype={"field": str, "well": str, "site": str})
+
+    def drift(self) -> pd.DataFrame:
+        """Return the drift of a field that was followed."""
+        return pd.read_csv(self.folder / _DRIFT)
+
+    def tracks(self) -> Tracks:
+        """Return the tracks of a field that was followed."""
+        return read_tables(self.folder, self.pixel_size_um)
 
     def labels(self) -> Iterator[Labels]:
         """Yield the labels of each frame as they were found, (Y, X) int32."""
@@ -158,7 +174,7 @@ def process_field(
     drift = _find_nuclei(run, field, advance)
     tracks = follow(steady(field.collect(_SPOTS), drift), following)
     _export(field, tracks, drift, outputs)
-    write_table(field.folder / "drift.csv", drift.round(3))
+    write_table(field.folder / _DRIFT, drift.round(3))
     write_table(field.folder / COUNTS, field.collect(_FRAMES))
     write_json(field.folder / _DONE, _describe(following, outputs))
 

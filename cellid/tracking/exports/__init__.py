@@ -10,10 +10,11 @@ from cellid.tracking.exports.geff import write_geff
 from cellid.tracking.exports.label_stack import writing_label_stack
 from cellid.tracking.exports.movie import writing_movie
 from cellid.tracking.exports.napari import write_napari
-from cellid.tracking.exports.tables import write_tables
+from cellid.tracking.exports.tables import read_tables, write_tables
 from cellid.tracking.exports.trackmate import write_trackmate
 
 __all__ = [
+    "read_tables",
     "write_geff",
     "write_napari",
     "write_tables",

@@ -9,6 +9,7 @@ from cellid.types import Tracks
 
 _FIRST = ["track", "frame", "label"]
 _POSITIONS = ("y", "x", "y_stable", "x_stable")
+_LINEAGE = ["track", "begin", "end", "parent"]
 _LENGTHS = (*_POSITIONS, "axis_major_length", "axis_minor_length")
 
 
@@ -68,18 +69,40 @@ def find_divisions(tracks: Tracks) -> pd.DataFrame:
     return table.rename_axis("mother").reset_index()
 
 
+def read_tables(folder: str | Path, pixel_size_um: float | None = None) -> Tracks:
+    """Read what `write_tables` wrote, back in pixels.
+
+    Parameters
+    ----------
+    folder : str or Path
+    pixel_size_um : float or None
+        As it was given there.
+    """
+    folder = Path(folder)
+    spots, lineage = (pd.read_csv(folder / f"{name}.csv") for name in ("tracks", "lineage"))
+    for name, (named, scale) in _units(pixel_size_um).items():
+        if named in spots:
+            spots[name] = spots.pop(named) / scale
+    return Tracks(spots.drop(columns="time_h", errors="ignore"), lineage[_LINEAGE])
+
+
+def _units(pixel_size_um: float | None) -> dict[str, tuple[str, float]]:
+    """Return the name with its unit, and the size of a pixel in it, of lengths and areas."""
+    if pixel_size_um is None:
+        return {name: (f"{name}_px", 1.0) for name in (*_LENGTHS, "area")}
+    lengths = {name: (f"{name}_um", pixel_size_um) for name in _LENGTHS}
+    return lengths | {"area": ("area_um2", pixel_size_um**2)}
+
+
 def _with_units(
     table: pd.DataFrame, pixel_size_um: float | None, interval_h: float | None
 ) -> pd.DataFrame:
     """Return a table with lengths and times in their units, named in the header."""
-    length, area = ("px", "px") if pixel_size_um is None else ("um", "um2")
-    names = {name: f"{name}_{length}" for name in _LENGTHS} | {"area": f"area_{area}"}
-    table = table.copy()
-    if pixel_size_um is not None:
-        for name in table.columns.intersection(list(names)):
-            table[name] *= pixel_size_um**2 if name == "area" else pixel_size_um
+    units = _units(pixel_size_um)
+    known = table.columns.intersection(list(units))
+    table = table.assign(**{name: table[name] * units[name][1] for name in known})
     if interval_h is not None:
         for name in table.columns.intersection(("frame", "begin", "end")):
             hours = "time_h" if name == "frame" else f"{name}_h"
             table.insert(int(table.columns.get_loc(name)) + 1, hours, table[name] * interval_h)
-    return table.rename(columns=names)
+    return table.rename(columns={name: units[name][0] for name in known})
