@@ -6,7 +6,8 @@ linker. ``DATA/ctc`` holds a folder a sequence with ``01``, ``01_GT/TRA`` and
 of a stained sequence, the automatic labels; their numbers are shuffled in every frame.
 *nearest* links each object to the nearest of the next frame within the median spacing of
 neighbours, once each; *laptrack*, where it is installed, links with its own defaults and
-splitting at the same distance; *laptrack+* with the median spacing as its only distance. ``--speed FRAMES NUCLEI`` times a simulated movie too.
+splitting at the same distance; *laptrack+* with the median spacing as its only distance.
+``--speed FRAMES NUCLEI`` times a simulated movie too.
 """
 
 import argparse
