@@ -101,11 +101,16 @@ class Pooled(NamedTuple):
 
 
 def pool_fields(plate: FollowedPlate) -> Iterator[Pooled]:
-    """Yield the fields of every condition, then those of every well."""
+    """Yield the fields of every condition, then those of every well.
+
+    A count that is missing between two others of its field is interpolated.
+    """
     counts = plate.tidy_counts()
     for level in LEVELS:
         for name, rows in counts.groupby(level, sort=False):
             table = rows.pivot(index="field", columns="frame", values="n")
+            # Left out, a field of few nuclei would make the mean of the others jump
+            table = table.interpolate(axis=1, limit_area="inside")
             times = rows.groupby("frame")["time"].first()
             yield Pooled(
                 level,

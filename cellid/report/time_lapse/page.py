@@ -53,7 +53,7 @@ leaving make it higher.</p>"""
 _DRIFT_NOTE = """
 <p class=note>Where what lies still is seen, against the first frame, by phase correlation with a
 running mean. A cross is a frame that showed nothing or something else: its shift is interpolated.
-Where nothing lies still, the shift follows the mean movement of the cells.</p>"""
+Where nothing lies still, the shift is unknown or that of groups of cells.</p>"""
 
 
 def write_time_lapse_report(
@@ -104,7 +104,9 @@ def _write_summary(plate: FollowedPlate, rates: pd.DataFrame, speeds: pd.DataFra
         f"{count(len(speeds), 'nucleus', 'nuclei')} followed for at least four frames.</p>"
     )
     if lost:
-        text += f"<p>Without a count, for it could not be used: {count(lost, 'frame')}.</p>"
+        text += (
+            f"<p>Could not be used, and interpolated between others: {count(lost, 'frame')}.</p>"
+        )
     if "n_calibrated" in plate.counts:
         text += _describe_calibration(plate.counts)
     items = "".join(

@@ -73,12 +73,14 @@ def test_growth_is_the_mean_of_fields_with_its_interval():
     assert len(growth) == (2 + 4) * N_FRAMES
 
 
-def test_a_frame_without_a_count_is_left_out_and_calibrated_counts_come_first():
+def test_a_missing_count_is_interpolated_and_calibrated_counts_come_first():
     counts = make_plate(wells=("A1",), sites=2).counts
     counts["n_calibrated"] = 2 * counts["n_nuclei"]
-    counts.loc[counts["frame"] == 3, "n_calibrated"] = [np.nan, 50.0]
+    counts.loc[counts["frame"].isin([2, 3, 4]), "n_calibrated"] = [90, np.nan, 94, 70, 50, 70]
+    counts.loc[counts["frame"] == N_FRAMES - 1, "n_calibrated"] = [np.nan, 60]
     growth = measure_growth(FollowedPlate(counts, {}, frame_h=2.0), SETTINGS)
-    assert growth.loc[growth["frame"] == 3, "mean"].tolist() == [50, 50]
+    assert growth.loc[growth["frame"] == 3, "mean"].tolist() == [71, 71]
+    assert growth.loc[growth["frame"] == N_FRAMES - 1, "mean"].tolist() == [60, 60]
     assert growth.loc[growth["frame"] == 0, "mean"].tolist() == [80, 80]
 
 
@@ -189,7 +191,7 @@ def test_the_page_stands_alone_and_tells_the_numbers(tmp_path):
     assert all(address.startswith(("data:image/png", "#")) for address in page.addresses)
     words = page.words()
     assert "4 fields in 2 wells, 2 conditions, 100 frames over 48 h" in words
-    assert "Without a count, for it could not be used: 1 frame." in words
+    assert "Could not be used, and interpolated between others: 1 frame." in words
     assert "for each nucleus found, 1.10 were labelled" in words
     assert re.search(r"control \(2 fields\): 44 nuclei .* doubles in 2\d(\.\d)? h \(", words)
     assert "drug <2 µM>" in words
