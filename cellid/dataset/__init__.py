@@ -8,14 +8,13 @@ from cellid.dataset.corrections import (
     write_correction,
 )
 from cellid.dataset.folder import (
-    COLUMNS,
-    SPLITS,
     Dataset,
     DatasetInfo,
     DatasetWriter,
     read_dataset,
     writing_dataset,
 )
+from cellid.dataset.manifest import COLUMNS, SPLITS
 from cellid.dataset.splits import assign_folds, assign_splits, mark_duplicates
 
 __all__ = [

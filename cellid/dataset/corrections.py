@@ -12,14 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellid.dataset.folder import (
-    CORRECTORS,
-    Corrector,
-    Dataset,
-    describe_labels,
-    read_dataset,
-    write_manifest,
-)
+from cellid.dataset.folder import CORRECTORS, Corrector, Dataset, read_dataset
+from cellid.dataset.manifest import describe_labels, write_manifest
 from cellid.io.tiff_writers import write_labels
 from cellid.types import Labels, Mask
 

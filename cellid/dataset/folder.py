@@ -12,8 +12,6 @@
     corrected/WHO/uncertain/ID.tif  1 where WHO does not know (`cellid.dataset.corrections`)
 """
 
-import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +25,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cellid.config import Settings
+from cellid.dataset.manifest import (
+    check_manifest,
+    describe_labels,
+    hash_pixels,
+    hash_text,
+    parse_manifest,
+    write_manifest,
+)
 from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.images import open_image
@@ -37,45 +43,9 @@ from cellid.recipes import parse_settings
 from cellid.types import Labels, Mask
 
 VERSION = 2
-SPLITS = ("train", "validation", "test")
 Corrector = Literal["model", "hand"]
 CORRECTORS: tuple[Corrector, ...] = get_args(Corrector)
 """Who may correct labels; a later one's word counts for more."""
-
-COLUMNS = {
-    "id": "str",
-    "field": "str",
-    "line": "str",
-    "file": "str",
-    "stain_file": "str",
-    "well": "str",
-    "site": "str",
-    "time_h": "float64",
-    "group": "str",
-    "y0": "int64",
-    "x0": "int64",
-    "y1": "int64",
-    "x1": "int64",
-    "split": "str",
-    "kept": "bool",
-    "reason": "str",
-    "nucleus_px": "int64",
-    "n_nuclei": "int64",
-    "nucleus_share": "float64",
-    "mean_score": "float64",
-    "focus": "float64",
-    "contrast_to_noise": "float64",
-    "saturated_share": "float64",
-    "border_share": "float64",
-    "area_spread": "float64",
-    "doubt": "float64",
-    "shift_y_px": "float64",
-    "shift_x_px": "float64",
-    "image_hash": "str",
-    "labels_hash": "str",
-    "labelled_by": "str",
-    "weight": "float64",
-}
 
 
 class DatasetInfo(Settings):
@@ -214,7 +184,7 @@ class DatasetWriter:
         write_image(self.folder / "images" / name, image, pixel_size_um=pixel_size_um)
         write_image(self.folder / "stain" / name, stain, pixel_size_um=pixel_size_um)
         write_labels(self.folder / "labels" / name, labels, pixel_size_um)
-        return {"image_hash": _hash_pixels(image), **describe_labels(labels)}
+        return {"image_hash": hash_pixels(image), **describe_labels(labels)}
 
     def add_objects(self, objects: pd.DataFrame) -> None:
         """Write `objects.csv`, a row an object; ``id`` names the crop, ``label`` the object."""
@@ -223,25 +193,8 @@ class DatasetWriter:
     def finish(self, manifest: pd.DataFrame, **info: Any) -> None:
         """Write `manifest.csv` and `dataset.json`; ``info`` are the fields of `DatasetInfo`."""
         text = write_manifest(self.folder, manifest)
-        full = DatasetInfo(version=VERSION, manifest_hash=_hash_text(text), **info)
+        full = DatasetInfo(version=VERSION, manifest_hash=hash_text(text), **info)
         write_text(self.folder / "dataset.json", full.model_dump_json(indent=2))
-
-
-def describe_labels(labels: Labels) -> dict[str, Any]:
-    """Return what the manifest says of a crop's labels: how many, how much of it, a hash."""
-    return {
-        "nucleus_px": int(np.count_nonzero(labels)),
-        "nucleus_share": np.count_nonzero(labels) / labels.size,
-        "n_nuclei": len(np.unique(labels[labels > 0])),
-        "labels_hash": _hash_pixels(labels),
-    }
-
-
-def write_manifest(folder: Path, manifest: pd.DataFrame) -> str:
-    """Write `manifest.csv` of a dataset folder and return its text."""
-    text = str(manifest[list(COLUMNS)].to_csv(index=False))
-    write_text(folder / "manifest.csv", text)
-    return text
 
 
 @contextmanager
@@ -285,7 +238,7 @@ def read_dataset(folder: Path) -> Dataset:
     try:
         values = dict(json.loads((folder / "dataset.json").read_text(encoding="utf-8")))
         text = (folder / "manifest.csv").read_text(encoding="utf-8")
-        manifest = _parse_manifest(text)
+        manifest = parse_manifest(text)
     except (OSError, ValueError, TypeError) as error:  # of JSON, UTF-8 and CSV: ValueError
         raise CellidError(
             folder,
@@ -302,63 +255,6 @@ def read_dataset(folder: Path) -> Dataset:
         )
     info = parse_settings(DatasetInfo, values, subject=str(folder / "dataset.json"))
     # Crops may be dropped by hand in the manifest: what is trained on is what it says now
-    info = info.model_copy(update={"manifest_hash": _hash_text(text)})
-    _check_weights(folder, manifest)
-    _check_splits(folder, manifest)
+    info = info.model_copy(update={"manifest_hash": hash_text(text)})
+    check_manifest(folder, manifest)
     return Dataset(folder, info, manifest)
-
-
-def _parse_manifest(text: str) -> pd.DataFrame:
-    return pd.read_csv(
-        io.StringIO(text),
-        usecols=list(COLUMNS),  # all must be there
-        dtype=COLUMNS,
-        keep_default_na=False,
-        na_values={name: [""] for name, dtype in COLUMNS.items() if dtype == "float64"},
-    )
-
-
-def _check_weights(folder: Path, manifest: pd.DataFrame) -> None:
-    """Raise if a row has no weight, as the last one of a file cut short, or an endless one."""
-    wrong = manifest[~np.isfinite(manifest["weight"]) | (manifest["weight"] < 0)]
-    if not wrong.empty:
-        raise CellidError(
-            folder / "manifest.csv",
-            expected="a weight of 0 or more in every row",
-            got=f"{wrong['weight'].iloc[0]:g} for {wrong['id'].iloc[0]!r}",
-            remedy="correct it; if the file was cut short, copy the whole of it again",
-        )
-
-
-def _check_splits(folder: Path, manifest: pd.DataFrame) -> None:
-    kept = manifest[manifest["kept"]]
-    unknown = sorted(set(kept["split"]) - set(SPLITS))
-    if unknown:
-        raise CellidError(
-            folder / "manifest.csv",
-            expected=f"every kept crop in {', '.join(SPLITS[:-1])} or {SPLITS[-1]}",
-            got=f"the split {unknown[0]!r}",
-            remedy="correct the column split, or make the data set again",
-        )
-    for column, what in (("image_hash", "the same pixels"), ("group", "the same group")):
-        splits = kept.groupby(column)["split"].nunique()
-        shared = splits.index[splits > 1]
-        if len(shared):
-            rows = kept[kept[column] == shared[0]]
-            raise CellidError(
-                folder / "manifest.csv",
-                expected="no crop of one split in another",
-                got=f"{what} in {' and '.join(sorted(set(rows['split'])))}: "
-                f"{', '.join(rows['id'][:4])}",
-                remedy="drop the doubles (kept = False), or make the data set again",
-            )
-
-
-def _hash_pixels(image: NDArray[np.generic]) -> str:
-    digest = hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=8)
-    digest.update(f"{image.shape}{image.dtype}".encode())
-    return digest.hexdigest()
-
-
-def _hash_text(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cellid.config import SplitSettings
-from cellid.dataset.folder import SPLITS
+from cellid.dataset.manifest import SPLITS
 from cellid.errors import CellidError
 
 

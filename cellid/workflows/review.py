@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from cellid.config import Settings
 from cellid.dataset import Dataset
-from cellid.dataset.folder import describe_labels
+from cellid.dataset.manifest import describe_labels
 from cellid.errors import CellidError
 from cellid.imaging.overlay import stretch_contrast
 from cellid.io.folder_writers import replacing_folder

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cellid.dataset import read_dataset
-from cellid.dataset.folder import write_manifest
+from cellid.dataset.manifest import write_manifest
 from cellid.training import loop
 
 Cellid = Callable[..., int]

@@ -17,7 +17,7 @@ from cellid.dataset import (
     undo_corrections,
     write_correction,
 )
-from cellid.dataset.folder import describe_labels, write_manifest
+from cellid.dataset.manifest import describe_labels, write_manifest
 from cellid.errors import CellidError
 from cellid.io.tiff_writers import write_labels
 from cellid.prediction import Nuclei
