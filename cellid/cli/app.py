@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from cellid.workflows.labelling import Source
 
 app = typer.Typer(
-    help="Find and count nuclei in label-free microscopy with a model trained on your own "
-    "stained images.\n\nFirst time: label-and-train. Then: predict.",
+    help="Find, count and follow nuclei in label-free microscopy with a model trained on your "
+    "own stained images.\n\nFirst time: label-and-train. Then: predict, or track for time-lapses.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
     add_completion=False,
