@@ -54,6 +54,11 @@ class ImageFile:
     _layout: TiffLayout | None = field(repr=False)
 
     @property
+    def frame_h(self) -> float | None:
+        """Hours from a time point to the next, None if the file does not say."""
+        return self._layout.frame_h if self._layout else None
+
+    @property
     def n_frames(self) -> int:
         """Number of time points; 1 without a T axis."""
         return self._length("T")

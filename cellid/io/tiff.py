@@ -37,6 +37,15 @@ _UM_PER_UNIT = {
     "in": 25_400.0,
 }
 
+# Names in OME (TimeIncrementUnit) and ImageJ (tunit), in small letters
+_HOURS_PER_UNIT = {
+    **dict.fromkeys(("ms", "msec"), 1 / 3_600_000),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1 / 3600),
+    **dict.fromkeys(("min", "minute", "minutes"), 1 / 60),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 1.0),
+    **dict.fromkeys(("d", "day", "days"), 24.0),
+}
+
 
 @dataclass(frozen=True)
 class TiffLayout:
@@ -54,6 +63,8 @@ class TiffLayout:
     kind : str
         The metadata that the axes come from, in tifffile's words.
     pixel_size_um : float or None
+    frame_h : float or None
+        Hours from a time point to the next.
     block_shape : tuple of int
         Shape of what is read at once: the last axes of ``shape``.
     data_offset : int or None
@@ -69,6 +80,7 @@ class TiffLayout:
     dtype: np.dtype[Any]
     kind: str
     pixel_size_um: float | None
+    frame_h: float | None
     block_shape: tuple[int, ...]
     data_offset: int | None
     stored_dtype: str
@@ -130,6 +142,7 @@ def read_layout(path: Path) -> TiffLayout:
             dtype=series.dtype,
             kind=series.kind,
             pixel_size_um=_read_pixel_size(tif),
+            frame_h=_read_frame_interval(tif),
             block_shape=block_shape,
             data_offset=data_offset,
             stored_dtype=f"{tif.byteorder}{series.dtype.char}",
@@ -258,3 +271,19 @@ def _resolution_sizes(tif: tifffile.TiffFile) -> tuple[float, float] | None:
         return None
     x_um, y_um = (scale * denominator / numerator for numerator, denominator in resolutions)
     return x_um, y_um
+
+
+def _read_frame_interval(tif: tifffile.TiffFile) -> float | None:
+    """Return the hours between time points that OME-XML or ImageJ give, else None."""
+    if tif.is_ome:
+        pixels = ElementTree.fromstring(tif.ome_metadata or "").find(".//{*}Pixels")
+        found = {} if pixels is None else pixels.attrib
+        value, unit = found.get("TimeIncrement"), found.get("TimeIncrementUnit", "s")
+    else:
+        found = tif.imagej_metadata or {}
+        value, unit = found.get("finterval"), found.get("tunit", "s")
+    try:
+        hours = float(value or 0) * _HOURS_PER_UNIT.get(str(unit).lower(), 0)
+    except ValueError:
+        return None
+    return hours if 0 < hours < np.inf else None

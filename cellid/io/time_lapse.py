@@ -267,7 +267,7 @@ def _from_stack(file: ImageFile, settings: InputSettings) -> TimeLapse:
         well=known.well if known else "",
         site=str(known.site) if known else "",
         points={page: TimePoint(file, page) for page in range(file.n_frames)},
-        frame_h=None if settings.frame_minutes is None else settings.frame_minutes / 60,
+        frame_h=file.frame_h if settings.frame_minutes is None else settings.frame_minutes / 60,
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from cellid.config import InputSettings
 from cellid.errors import CellidError
@@ -82,6 +83,36 @@ def test_a_stack_is_a_time_lapse(tmp_path: Path) -> None:
     lapse = find(tmp_path, axes="TYX")["film"]
     assert [lapse.points[i].page for i in range(3)] == [0, 1, 2]
     assert np.isnan(lapse.time_h(1))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kind"),
+    [
+        ({"axes": "TYX", "TimeIncrement": 30.0, "TimeIncrementUnit": "min"}, "ome"),
+        ({"axes": "TYX", "TimeIncrement": 1800.0}, "ome"),
+        ({"axes": "TYX", "TimeIncrement": 1.8e6, "TimeIncrementUnit": "ms"}, "ome"),
+        ({"axes": "TYX", "finterval": 1800.0}, "imagej"),
+        ({"axes": "TYX", "finterval": 30, "tunit": "min"}, "imagej"),
+        ({"axes": "TYX", "finterval": 0.5, "tunit": "hours"}, "imagej"),
+    ],
+)
+def test_a_stack_says_how_long_a_frame_is(
+    metadata: dict[str, object], kind: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"film.{'ome.' * (kind == 'ome')}tif"
+    tifffile.imwrite(path, np.zeros((3, 8, 9), np.uint8), metadata=metadata, **{kind: True})
+    assert find(tmp_path)["film"].frame_h == pytest.approx(0.5)
+    assert find(tmp_path, frame_minutes=15)["film"].frame_h == 0.25
+
+
+@pytest.mark.parametrize("interval", [0, -1, "nonsense"])
+def test_an_interval_that_is_none_is_not_believed(interval: object, tmp_path: Path) -> None:
+    description = f"ImageJ=1.54f\nimages=2\nframes=2\nhyperstack=true\nfinterval={interval}\n"
+    with tifffile.TiffWriter(tmp_path / "film.tif") as tif:
+        for page in range(2):
+            image = np.zeros((8, 9), np.uint8)
+            tif.write(image, description=None if page else description, metadata=None)
+    assert find(tmp_path)["film"].frame_h is None
 
 
 def test_names_alike_in_two_folders_are_told_apart(tmp_path: Path) -> None:
