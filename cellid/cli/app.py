@@ -62,6 +62,13 @@ Correct = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+Axes = Annotated[
+    str | None, typer.Option(help="Axes of the files, such as TYX, if they do not say.")
+]
+Channel = Annotated[
+    int | None, typer.Option(help="Channel of the phase image, from 0, if there are several.")
+]
+PixelSize = Annotated[float | None, typer.Option(help="µm a pixel, if the files do not say.")]
 DatasetFolder = Annotated[
     Path, typer.Argument(metavar="DATASET", help="Folder of a data set, made by `label`.")
 ]

@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from cellid.cli.app import (
+    Axes,
+    Channel,
     DatasetFolder,
     Out,
     Overrides,
     Overwrite,
+    PixelSize,
     Preset,
     RecipeFile,
     RunFolder,
@@ -72,15 +75,9 @@ def predict(
         list[Path], typer.Argument(metavar="IMAGES...", help="Images, stacks or folders of them.")
     ],
     out: Out,
-    axes: Annotated[
-        str | None, typer.Option(help="Axes of the files, such as TYX, if they do not say.")
-    ] = None,
-    channel: Annotated[
-        int | None, typer.Option(help="Channel of the phase image, from 0, if there are several.")
-    ] = None,
-    pixel_size: Annotated[
-        float | None, typer.Option(help="µm a pixel, if the files do not say.")
-    ] = None,
+    axes: Axes = None,
+    channel: Channel = None,
+    pixel_size: PixelSize = None,
     probability: Annotated[
         bool, typer.Option("--probability", help="Also write the probability of a nucleus.")
     ] = False,

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from cellid.cli.app import Out, Overwrite, RunFolder, app, start_keras
+from cellid.cli.app import (
+    Axes,
+    Channel,
+    Out,
+    Overwrite,
+    PixelSize,
+    RunFolder,
+    app,
+    start_keras,
+)
 from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
 
 
@@ -35,15 +44,9 @@ def track(
             "12 and rows A to H."
         ),
     ] = None,
-    axes: Annotated[
-        str | None, typer.Option(help="Axes of the files, such as TYX, if they do not say.")
-    ] = None,
-    channel: Annotated[
-        int | None, typer.Option(help="Channel of the phase image, from 0, if there are several.")
-    ] = None,
-    pixel_size: Annotated[
-        float | None, typer.Option(help="µm a pixel, if the files do not say.")
-    ] = None,
+    axes: Axes = None,
+    channel: Channel = None,
+    pixel_size: PixelSize = None,
     max_gap: Annotated[
         int,
         typer.Option(min=0, help="Frames in a row that a nucleus may go unseen in."),
