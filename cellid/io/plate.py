@@ -15,6 +15,7 @@ from cellid.io.names import natural_key
 
 _WELL = re.compile(r"([A-Z]{1,2})0*([1-9]\d?)")
 _ROW = re.compile(r"[A-Z]{1,2}")
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .xls, whatever their names say
 _FORMS = "columns well and condition, or the plate: 1 to 12 above, A to H at the left"
 
 _Cells = list[list[str]]
@@ -99,12 +100,13 @@ def _read_cells(path: Path) -> _Cells:
         raise CellidError(
             path,
             expected="a plate map saved as CSV",
-            got=getattr(error, "strerror", None) or "bytes that are no text",
+            got=getattr(error, "strerror", None) or "a workbook, or bytes that are no text",
             remedy="check the path, and save the sheet as CSV UTF-8",
         ) from None
     head = text.lstrip().partition("\n")[0]
     separator = max(",;\t", key=head.count)
-    return [_strip(row) for row in csv.reader(io.StringIO(text), delimiter=separator)]
+    lines = io.StringIO(text, newline=None)  # some spreadsheets end lines by a return alone
+    return [_strip(row) for row in csv.reader(lines, delimiter=separator)]
 
 
 def _strip(row: list[str]) -> list[str]:
@@ -118,6 +120,8 @@ def _strip(row: list[str]) -> list[str]:
 def _decode(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16")
+    if data.startswith(_WORKBOOKS):
+        raise UnicodeDecodeError("utf-8", data, 0, 4, "a workbook")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:  # the plain CSV of a Western Excel, in which µ is one byte

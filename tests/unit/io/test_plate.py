@@ -25,6 +25,20 @@ def test_a_list_as_spreadsheets_save_it(tmp_path, separator, encoding):
     ]
 
 
+def test_lines_may_end_in_a_return_alone(tmp_path):
+    path = tmp_path / "plate.csv"
+    path.write_bytes(b"well,condition\rA1,control\rA2,drug\r")
+    assert read_plate(path)["condition"].tolist() == ["control", "drug"]
+
+
+@pytest.mark.parametrize("head", [b"PK\x03\x04\x14", b"\xd0\xcf\x11\xe0"])
+def test_a_workbook_is_no_csv_whatever_its_name(tmp_path, head):
+    path = tmp_path / "plate.csv"
+    path.write_bytes(head + b"\rwell,condition\n")
+    with pytest.raises(CellidError, match="a workbook"):
+        read_plate(path)
+
+
 @pytest.mark.parametrize("text", [GRID, GRID.replace(",", ";") + ";;;\n", "x" + GRID + "\n\n"])
 def test_a_grid_without_its_empty_wells(tmp_path, text):
     plate = read_plate(save(tmp_path, text))
