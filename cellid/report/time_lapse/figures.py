@@ -39,8 +39,10 @@ def draw_growth(
     figure = Figure(figsize=(13, 5), facecolor=theme.paper, layout="constrained")
     colours = _colour(list(dict.fromkeys(conditions.values())))
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    logarithmic = bool(growth["mean"].gt(0).any())  # an empty plate has no logarithm
+    up = f"nuclei a field{' (log scale)' * logarithmic}"
     for axes, level in zip(panels, LEVELS, strict=True):
-        _dress(axes, theme, f"By {level}", _time_label(unit), "nuclei a field (log scale)")
+        _dress(axes, theme, f"By {level}", _time_label(unit), up)
         curves = growth[growth["level"] == level]
         for name, curve in curves.groupby("name", sort=False):
             colour = colours[conditions.get(str(name), str(name))]
@@ -49,10 +51,11 @@ def draw_growth(
                 curve["time"], curve["low"], curve["high"], color=colour, alpha=0.2, lw=0
             )
         _name_lines(axes, curves["name"].nunique(), theme)
-    panels[0].set_yscale("log")
-    panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    panels[0].yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    panels[0].yaxis.set_minor_locator(NullLocator())
+    if logarithmic:
+        panels[0].set_yscale("log")
+        panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panels[0].yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        panels[0].yaxis.set_minor_locator(NullLocator())
     return figure
 
 

@@ -47,6 +47,15 @@ def family_plate():
     return FollowedPlate(counts, {"f": family()})
 
 
+@pytest.mark.filterwarnings("error")
+def test_growth_from_no_nuclei_is_drawn_without_a_logarithm():
+    counts = pd.DataFrame({"field": "f", "well": "A1", "frame": range(10), "n_nuclei": 0.0})
+    growth = measure_growth(FollowedPlate(counts, {}), SETTINGS)
+    figure = draw_growth(growth, {"A1": EVERYTHING}, "frame", LIGHT)
+    figure.canvas.draw()
+    assert figure.axes[0].get_yscale() == "linear"
+
+
 def test_doubling_times_and_divisions_are_those_put_in():
     rates = measure_rates(make_plate(), SETTINGS)
 
