@@ -136,6 +136,8 @@ def _describe_condition(row: dict[str, float], speeds: pd.DataFrame, plate: Foll
 
 def _describe_calibration(counts: pd.DataFrame) -> str:
     found = counts.loc[counts["n_nuclei"] > 0]
+    if found.empty:
+        return ""
     low, middle, high = (
         found[name].sum() / found["n_nuclei"].sum() for name in ("n_low", "n_calibrated", "n_high")
     )

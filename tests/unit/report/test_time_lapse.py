@@ -48,6 +48,14 @@ def family_plate():
 
 
 @pytest.mark.filterwarnings("error")
+def test_an_empty_plate_has_a_page(tmp_path):
+    counts = pd.DataFrame({"field": "f", "well": "A1", "frame": range(10), "n_nuclei": 0})
+    counts[["n_calibrated", "n_low", "n_high"]] = 0.0
+    page = write_time_lapse_report(FollowedPlate(counts, {}), tmp_path, SETTINGS, {})
+    assert not re.search(r"\bnan\b", page.read_text())
+
+
+@pytest.mark.filterwarnings("error")
 def test_growth_from_no_nuclei_is_drawn_without_a_logarithm():
     counts = pd.DataFrame({"field": "f", "well": "A1", "frame": range(10), "n_nuclei": 0.0})
     growth = measure_growth(FollowedPlate(counts, {}), SETTINGS)
