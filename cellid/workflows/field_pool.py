@@ -11,7 +11,8 @@ from cellid.config import TrackOutputSettings, TrackSettings
 from cellid.errors import CellidError
 from cellid.models.run import Run, load_run
 from cellid.nn.startup import start_keras
-from cellid.workflows.time_lapse_field import Field, process_field
+from cellid.workflows.field import Field
+from cellid.workflows.time_lapse_field import process_field
 
 
 def process_in_parallel(

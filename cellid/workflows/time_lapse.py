@@ -15,12 +15,14 @@ from cellid.io.time_lapse import TimeLapse, find_time_lapses
 from cellid.io.writers import write_table
 from cellid.models.run import Run
 from cellid.report.counting import count_crops
+from cellid.report.markup import count
 from cellid.report.scoring import score_evaluation
 from cellid.report.time_lapse import FollowedField, FollowedPlate, write_time_lapse_report
 from cellid.workflows.evaluation import EVALUATION
+from cellid.workflows.field import COUNTS, Field
 from cellid.workflows.field_pool import process_in_parallel
 from cellid.workflows.resume import go_on
-from cellid.workflows.time_lapse_field import COUNTS, Field, process_field
+from cellid.workflows.time_lapse_field import process_field
 
 _ABOUT = "track.json"
 _DESCRIBED = 3  # time-lapses: enough to see what was understood of a plate of hundreds
@@ -49,7 +51,7 @@ def track(
         Stacks, or folders of frames (`cellid.io.time_lapse.find_time_lapses`).
     out : Path
         Gets `tracks.html`, `counts.csv`, a row a frame, and a folder for each field
-        (`cellid.workflows.time_lapse_field`).
+        (`cellid.workflows.field`).
     settings : InputSettings
         How names, axes, pixel size and time are read.
     following : TrackSettings
@@ -72,8 +74,11 @@ def track(
     Raises
     ------
     CellidError
-        If no time-lapse is found, or ``out`` is of another model or other input settings.
+        If no time-lapse is found, or none can be followed; or ``out`` is of another model or
+        other input settings, or among the images.
     """
+    for path in images:
+        _keep_apart(path, out)
     lapses, problems = find_time_lapses(images, settings)
     if not lapses:
         raise CellidError(
@@ -86,7 +91,7 @@ def track(
     for lapse in lapses[:_DESCRIBED]:
         say(lapse.describe())
     n_frames = sum(lapse.n_frames for lapse in lapses)
-    say(f"{len(lapses)} time-lapses, {n_frames} frames")
+    say(f"{count(len(lapses), 'time-lapse')}, {count(n_frames, 'frame')}")
     about = {
         "model": run.config.model_dump(mode="json"),
         "input": settings.model_dump(mode="json"),
@@ -117,7 +122,26 @@ def track(
         _write_report(run, followed, counts, out)
     for problem in problems.values():
         say(f"left out: {problem}")
+    if not followed:
+        raise CellidError(
+            ", ".join(map(str, images)),
+            expected="a time-lapse that can be followed",
+            got=f"{count(len(problems), 'problem')}, as told above",
+            remedy="mend what is told, and give the same command again",
+        )
     return problems
+
+
+def _keep_apart(images: Path, out: Path) -> None:
+    """See to it that images are not overwritten, nor label stacks taken for images."""
+    source, target = images.resolve(), out.resolve()
+    if source.is_relative_to(target) or target.is_relative_to(source):
+        raise CellidError(
+            out,
+            expected=f"a folder outside of {images}",
+            got="one that holds the images, or is among them",
+            remedy="name a folder of its own for the tracks",
+        )
 
 
 def _read_plate_map(
@@ -128,7 +152,8 @@ def _read_plate_map(
     plate = read_plate(path)
     wells = [well for lapse in lapses if (well := standard_well(lapse.well))]
     without_images, without_condition = unmatched_wells(plate, wells)
-    say(f"plate map: {len(plate)} wells, {plate['condition'].nunique()} conditions")
+    n_conditions = plate["condition"].nunique()
+    say(f"plate map: {count(len(plate), 'well')}, {count(n_conditions, 'condition')}")
     for names, lack in ((without_images, "images"), (without_condition, "condition")):
         if names:
             say(f"wells without {lack}: {', '.join(names)}")
@@ -190,7 +215,7 @@ def _calibrate(counts: pd.DataFrame, run: Run, say: Callable[[str], None]) -> pd
     )
     say(
         f"counts: for each nucleus found there were {factor.estimate:.2f} ({factor.low:.2f} to "
-        f"{factor.high:.2f}) on {fields.nunique()} stained test fields"
+        f"{factor.high:.2f}) on {count(fields.nunique(), 'stained test field')}"
     )
     names = ("n_calibrated", "n_low", "n_high")
     return counts.assign(

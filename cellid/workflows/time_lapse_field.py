@@ -1,37 +1,24 @@
-"""One field of a time-lapse: its nuclei found chunk by chunk, then followed and exported.
+"""Nuclei of one field of a time-lapse found chunk by chunk, then followed and exported."""
 
-::
-
-    found/FIRST.tif, .csv   labels and nuclei of the chunk from frame FIRST on
-    found/FIRST.counts.csv  a row a frame; written last, so that it says that the chunk is done
-    tracked.tif             labels by track, a page a frame
-    tracks.csv, lineage.csv, divisions.csv, drift.csv, counts.csv
-    01_RES, trackmate.xml, napari-*, tracks.geff, movie.mp4, stabilised.tif      as asked for
-    followed.json           written last: the settings of following, and that all is there
-"""
-
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
+from cellid.config import TrackOutputSettings, TrackSettings
 from cellid.errors import CellidError
 from cellid.io.ahead import map_ahead
-from cellid.io.images import open_image
 from cellid.io.tiff_writers import LabelStackWriter, StackWriter
 from cellid.io.time_lapse import TimeLapse
 from cellid.io.writers import write_json, write_table
 from cellid.models.run import Run
 from cellid.prediction import FoundFrame, find_in_stream, measure_nuclei
+from cellid.report.markup import count
 from cellid.tracking.drift import DriftMeter, stabilise, steady
 from cellid.tracking.exports import (
-    read_tables,
     write_geff,
     write_napari,
     write_tables,
@@ -42,115 +29,14 @@ from cellid.tracking.exports import (
     writing_movie,
 )
 from cellid.tracking.link import follow
-from cellid.types import Labels, Tracks
+from cellid.types import Tracks
+from cellid.workflows.field import COUNTS, DONE, DRIFT, FOUND, FRAMES, LABELS, SPOTS, Field
 
-COUNTS = "counts.csv"
-
-_LABELS, _SPOTS, _FRAMES = ".tif", ".csv", ".counts.csv"  # of a chunk
-_TRACKED, _DRIFT, _DONE = "tracked.tif", "drift.csv", "followed.json"
-_CHUNK = 50  # frames; at most so many are worked out again after an interruption
+_TRACKED = "tracked.tif"
 _MEASURED = [
     *("label", "y", "x", "area", "eccentricity", "solidity", "axis_major_length"),
     *("axis_minor_length", "intensity_mean", "score"),
 ]
-
-
-@dataclass(frozen=True)
-class Field:
-    """A time-lapse, how to read it, and the folder of what is made of it."""
-
-    lapse: TimeLapse
-    folder: Path
-    settings: InputSettings
-
-    @property
-    def pixel_size_um(self) -> float | None:
-        """Of the settings, else of the first frame."""
-        return self.settings.pixel_size_um or self.lapse.first.pixel_size_um
-
-    def read(self, frame: int) -> NDArray[np.generic]:
-        """Return the image of a frame, (Y, X).
-
-        Raises
-        ------
-        CellidError
-            If it is missing, damaged, or all of one grey level.
-        """
-        point = self.lapse.points.get(frame)
-        if point is None:
-            raise CellidError(
-                f"{self.lapse.name}, frame {frame}",
-                expected="an image",
-                got="none of this number",
-                remedy="nothing needs to be done: nuclei are followed across it",
-            )
-        image = point.file.read(point.page, self.settings.phase_channel, self.settings.z_plane)
-        if image.min() == image.max():
-            raise CellidError(
-                f"{point.file.path}, frame {frame}",
-                expected="an image of cells",
-                got=f"every pixel {image.flat[0]}",
-                remedy="nothing needs to be done: nuclei are followed across it",
-            )
-        return image
-
-    def read_if_possible(self, frame: int) -> NDArray[np.generic] | None:
-        """Return the image of a frame; None if `read` would raise."""
-        try:
-            return self.read(frame)
-        except CellidError:
-            return None  # told where the nuclei of the frame are looked for
-
-    def is_followed(self, following: TrackSettings, outputs: TrackOutputSettings) -> bool:
-        """Say whether all has been done with these settings."""
-        done = self.folder / _DONE
-        return done.exists() and json.loads(done.read_text()) == _describe(following, outputs)
-
-    def chunks(self) -> list[range]:
-        """Return the frames that are written together."""
-        n_frames = self.lapse.n_frames
-        return [range(i, min(i + _CHUNK, n_frames)) for i in range(0, n_frames, _CHUNK)]
-
-    def chunk_file(self, chunk: range, suffix: str) -> Path:
-        """Return where something of a chunk is written."""
-        return self.folder / "found" / f"{chunk.start:06d}{suffix}"
-
-    def is_found(self, chunk: range) -> bool:
-        """Say whether the nuclei of a chunk have been found."""
-        return self.chunk_file(chunk, _FRAMES).exists()
-
-    def collect(self, suffix: str) -> pd.DataFrame:
-        """Return a table of all chunks."""
-        parts = (pd.read_csv(self.chunk_file(chunk, suffix)) for chunk in self.chunks())
-        return pd.concat(parts, ignore_index=True)
-
-    def describe_bad_frames(self) -> dict[str, str]:
-        """Return what was wrong with frames that are there; those that are not are no news."""
-        counts, points = self.counts(), self.lapse.points
-        bad = counts[counts["problem"].notna() & counts["frame"].isin(list(points))]
-        return {
-            f"{self.lapse.name}, frame {row.frame}": f"{points[row.frame].file.path}, "
-            f"frame {row.frame}: {row.problem}"
-            for row in bad.itertuples()
-        }
-
-    def counts(self) -> pd.DataFrame:
-        """Return a row a frame, of a field that was followed."""
-        return pd.read_csv(self.folder / COUNTS, dtype={"field": str, "well": str, "site": str})
-
-    def drift(self) -> pd.DataFrame:
-        """Return the drift of a field that was followed."""
-        return pd.read_csv(self.folder / _DRIFT)
-
-    def tracks(self) -> Tracks:
-        """Return the tracks of a field that was followed."""
-        return read_tables(self.folder, self.pixel_size_um)
-
-    def labels(self) -> Iterator[Labels]:
-        """Yield the labels of each frame as they were found, (Y, X) int32."""
-        for chunk in self.chunks():
-            for page in open_image(self.chunk_file(chunk, _LABELS)).frames():
-                yield page.astype(np.int32)
 
 
 def process_field(
@@ -170,28 +56,48 @@ def process_field(
     outputs : TrackOutputSettings
     advance : callable
         Told a number of frames when they are done.
+
+    Raises
+    ------
+    CellidError
+        If none of its frames can be used, or what follows from them cannot be written.
     """
+    # Until all is there again, what is there may be of two settings
+    (field.folder / DONE).unlink(missing_ok=True)
     drift = _find_nuclei(run, field, advance)
-    tracks = follow(steady(field.collect(_SPOTS), drift), following)
+    frames = field.collect(FRAMES)
+    if frames["problem"].notna().all():
+        raise CellidError(
+            field.lapse.name,
+            expected="images of cells",
+            got=f"none in {count(len(frames), 'frame')}; the first is {frames['problem'][0]}",
+            remedy="look at the images, and at what the command was told of their axes",
+        )
+    tracks = follow(steady(field.collect(SPOTS), drift), following)
     _export(field, tracks, drift, outputs)
-    write_table(field.folder / _DRIFT, drift.round(3))
-    write_table(field.folder / COUNTS, field.collect(_FRAMES))
-    write_json(field.folder / _DONE, _describe(following, outputs))
+    write_table(field.folder / DRIFT, drift.round(3))
+    write_table(field.folder / COUNTS, _name_frames(field.lapse, frames))
+    write_json(field.folder / DONE, field.describe(following, outputs))
 
 
-def _describe(following: TrackSettings, outputs: TrackOutputSettings) -> dict[str, object]:
-    return {"track": following.model_dump(mode="json"), "outputs": outputs.model_dump(mode="json")}
+def _name_frames(lapse: TimeLapse, frames: pd.DataFrame) -> pd.DataFrame:
+    """Put before each frame its field and time, which a frame that is added may change."""
+    named = {"field": lapse.name, "well": lapse.well, "site": lapse.site}
+    return pd.DataFrame(index=frames.index).assign(
+        **named, time_h=frames["frame"].map(lapse.time_h), **frames
+    )
 
 
 def _find_nuclei(run: Run, field: Field, advance: Callable[[int], object]) -> pd.DataFrame:
     """Write the chunks that are not there, and return the drift."""
     meter = DriftMeter()
-    todo = (frame for chunk in field.chunks() if not field.is_found(chunk) for frame in chunk)
+    todo = [chunk for chunk in field.chunks() if not field.is_found(chunk)]
     # Reading, the network, parting nuclei, measuring them: four threads, a few frames each
-    found = find_in_stream(run, todo, field.read, field.pixel_size_um)
+    frames = chain.from_iterable(todo)
+    found = find_in_stream(run, frames, field.read, field.pixel_size_um)
     measured = map_ahead(lambda each: (each, _measure(each, field.pixel_size_um)), found)
     for chunk in field.chunks():
-        if field.is_found(chunk):
+        if chunk not in todo:
             # The meter has to see these too, or it would go on differently
             images = map_ahead(field.read_if_possible, chunk)
         else:
@@ -216,24 +122,21 @@ def _write_chunk(
     spots, frames = [], []
     nothing = np.zeros(field.lapse.first.plane_shape, np.int32)
     with LabelStackWriter(
-        field.chunk_file(chunk, _LABELS), len(chunk), field.pixel_size_um
+        field.chunk_file(chunk, LABELS), len(chunk), field.pixel_size_um
     ) as labels:
         for frame, (found, table) in zip(chunk, measured, strict=False):
             labels.write(nothing if found.nuclei is None else found.nuclei.labels)
             spots.append(table.assign(frame=frame))
-            frames.append(_describe_frame(field, frame, found))
+            frames.append(_describe_frame(frame, found))
             yield found.image
-    write_table(field.chunk_file(chunk, _SPOTS), pd.concat(spots)[["frame", *_MEASURED]].round(4))
-    write_table(field.chunk_file(chunk, _FRAMES), pd.DataFrame(frames))
+    write_table(field.chunk_file(chunk, SPOTS), pd.concat(spots)[["frame", *_MEASURED]].round(4))
+    write_table(field.chunk_file(chunk, FRAMES), pd.DataFrame(frames))
+    write_json(field.chunk_file(chunk, FOUND), field.describe_chunk(chunk))
 
 
-def _describe_frame(field: Field, frame: int, found: FoundFrame) -> dict[str, object]:
-    lapse, nuclei = field.lapse, found.nuclei
+def _describe_frame(frame: int, found: FoundFrame) -> dict[str, object]:
+    nuclei = found.nuclei
     return {
-        "field": lapse.name,
-        "well": lapse.well,
-        "site": lapse.site,
-        "time_h": lapse.time_h(frame),
         "frame": frame,
         "n_nuclei": None if nuclei is None else nuclei.count,
         "n_components": None if nuclei is None else nuclei.count_components,

@@ -15,7 +15,7 @@ from cellid.io.images import open_image
 from cellid.io.tiff_writers import write_image
 from cellid.models.run import Run
 from cellid.tracking.drift import DriftMeter
-from cellid.workflows import time_lapse, time_lapse_field
+from cellid.workflows import field, time_lapse, time_lapse_field
 from cellid.workflows.time_lapse import track
 
 N_FRAMES = 7
@@ -80,11 +80,36 @@ def follow(run: Run, frames: Path) -> Callable[..., dict[str, str]]:
 Follow = Callable[..., dict[str, str]]
 
 
+def watch_network(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets an entry for every frame that the network sees from now on."""
+    find_in_stream = time_lapse_field.find_in_stream
+    found: list[int] = []
+
+    def watch(*arguments: Any) -> Any:
+        for each in find_in_stream(*arguments):
+            found.append(1)
+            yield each
+
+    monkeypatch.setattr(time_lapse_field, "find_in_stream", watch)
+    return found
+
+
+def assert_same_files(expected: Path, folder: Path) -> None:
+    names, of_expected = (
+        {path.relative_to(each) for path in each.rglob("*") if path.is_file()}
+        for each in (folder, expected)
+    )
+    assert names == of_expected
+    for name in names:
+        assert (folder / name).read_bytes() == (expected / name).read_bytes(), name
+
+
 def test_nuclei_are_counted_followed_and_exported(
     tmp_path: Path, follow: Follow, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert follow(tmp_path / "out", EVERYTHING) == {}
-    assert "VID_C3_1: 7 frames of 97×121 uint16, every 120 min, 2 µm/px" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "VID_C3_1: 7 frames of 97×121 uint16, every 120 min, 2 µm/px\n1 time-lapse, 7" in told
     field = tmp_path / "out" / "VID_C3_1"
     counts = pd.read_csv(tmp_path / "out" / "counts.csv")
     assert counts["n_nuclei"].tolist() == [4] * 4 + [5] * 3
@@ -112,7 +137,7 @@ def test_nuclei_are_counted_followed_and_exported(
 def test_what_was_interrupted_goes_on_and_ends_the_same(
     tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time_lapse_field, "_CHUNK", 2)
+    monkeypatch.setattr(field, "_CHUNK", 2)
     follow(tmp_path / "whole")
     add = DriftMeter.add
     seen: list[int] = []
@@ -129,28 +154,83 @@ def test_what_was_interrupted_goes_on_and_ends_the_same(
     done = sorted(path.name for path in (tmp_path / "out/VID_C3_1/found").glob("*.counts.csv"))
     assert done == ["000000.counts.csv", "000002.counts.csv"]
 
-    found: list[int] = []
-
-    def watch(*arguments: Any) -> Any:
-        for each in find_in_stream(*arguments):
-            found.append(1)
-            yield each
-
-    find_in_stream = time_lapse_field.find_in_stream
     monkeypatch.setattr(DriftMeter, "add", add)
-    monkeypatch.setattr(time_lapse_field, "find_in_stream", watch)
+    found = watch_network(monkeypatch)
     follow(tmp_path / "out")
     assert len(found) == N_FRAMES - 4
-    for path in (tmp_path / "whole").rglob("*.*"):
-        if path.is_file():
-            again = tmp_path / "out" / path.relative_to(tmp_path / "whole")
-            assert again.read_bytes() == path.read_bytes(), path
+    assert_same_files(tmp_path / "whole", tmp_path / "out")
     # All is done now; other settings of following need no network
     found.clear()
     follow(tmp_path / "out")
     follow(tmp_path / "out", following=TrackSettings(divisions=False))
     assert not found
     assert not pd.read_csv(tmp_path / "out/VID_C3_1/lineage.csv")["parent"].any()
+
+
+def test_frames_that_a_running_experiment_adds_are_found_and_followed(
+    tmp_path: Path, frames: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(field, "_CHUNK", 2)
+    follow(tmp_path / "whole")
+    later = sorted(frames.iterdir())[5:]
+    for path in later:
+        path.rename(tmp_path / path.name)
+    follow(tmp_path / "out")
+    for path in later:
+        (tmp_path / path.name).rename(path)
+    found = watch_network(monkeypatch)
+    follow(tmp_path / "out")
+    assert len(found) == N_FRAMES - 4  # chunks of two whole ones stay
+    assert_same_files(tmp_path / "whole", tmp_path / "out")
+
+
+def test_an_image_that_changed_is_looked_at_again(
+    tmp_path: Path, frames: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(field, "_CHUNK", 2)
+    changed = sorted(frames.iterdir())[2]
+    whole = changed.read_bytes()
+    changed.write_bytes(whole[: len(whole) // 2])
+    follow(tmp_path / "out")
+    changed.write_bytes(whole)
+    found = watch_network(monkeypatch)
+    assert follow(tmp_path / "out") == {}
+    assert len(found) == 2
+    follow(tmp_path / "whole")
+    assert_same_files(tmp_path / "whole", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["000002.tif", "000002.csv", "000002.counts.csv", "000002.json"])
+def test_what_was_found_is_found_again_where_its_file_is_cut_short(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(field, "_CHUNK", 2)
+    follow(tmp_path / "out", following=TrackSettings(divisions=False))
+    path = tmp_path / "out/VID_C3_1/found" / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    found = watch_network(monkeypatch)
+    follow(tmp_path / "out")
+    assert len(found) == 2
+    assert path.read_bytes() == whole
+
+
+def test_following_that_was_interrupted_leaves_nothing_that_looks_done(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow(tmp_path / "out")
+    lineage = (tmp_path / "out/VID_C3_1/lineage.csv").read_bytes()
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(time_lapse_field, "_name_frames", stop)
+        with pytest.raises(KeyboardInterrupt):
+            follow(tmp_path / "out", following=TrackSettings(divisions=False))
+    assert (tmp_path / "out/VID_C3_1/lineage.csv").read_bytes() != lineage
+    follow(tmp_path / "out")
+    assert (tmp_path / "out/VID_C3_1/lineage.csv").read_bytes() == lineage
 
 
 def test_bad_frames_are_listed_and_followed_across(
@@ -187,6 +267,27 @@ def test_a_folder_of_other_settings_is_refused_unless_overwritten(
         follow(tmp_path / "out", settings=other)
     follow(tmp_path / "out", settings=other, overwrite=True)
     assert pd.read_csv(tmp_path / "out/VID_C3_1/tracks.csv")["y_um"].max() < 97
+
+
+@pytest.mark.parametrize("place", [".", "..", "tracks"])
+def test_tracks_are_not_written_among_the_images(frames: Path, follow: Follow, place: str) -> None:
+    inputs = sorted(frames.iterdir())
+    with pytest.raises(CellidError, match="a folder of its own"):
+        follow(frames / place, overwrite=True)
+    assert sorted(frames.iterdir()) == inputs
+
+
+def test_a_field_without_a_frame_to_use_is_told_by_its_reason(
+    tmp_path: Path, frames: Path, follow: Follow
+) -> None:
+    for number in range(2):
+        write_image(frames / f"black_{number}.tif", np.zeros((97, 121), np.uint16))
+    problems = follow(tmp_path / "out", TrackOutputSettings(formats=()))
+    assert list(problems) == ["black"]
+    assert "every pixel 0" in problems["black"]
+    assert set(pd.read_csv(tmp_path / "out/counts.csv")["field"]) == {"VID_C3_1"}
+    with pytest.raises(CellidError, match="1 problem, as told above"):
+        follow(tmp_path / "none", images=[frames / f"black_{i}.tif" for i in range(2)])
 
 
 def test_a_folder_without_frames_is_told(tmp_path: Path, follow: Follow) -> None:
@@ -230,13 +331,14 @@ def test_frames_can_be_written_without_their_drift(
 def test_processes_share_out_the_fields_and_find_the_same(
     tmp_path: Path, tiny_run: Run, follow: Follow
 ) -> None:
-    for name, number in (("a", 1), ("a", 2), ("b", 1), ("b", 2), ("damaged", 1)):
+    damaged = (("damaged", 1), ("damaged", 2))
+    for name, number in (("a", 1), ("a", 2), ("b", 1), ("b", 2), *damaged):
         write_image(tmp_path / "plate" / f"{name}_{number}.tif", draw(number), pixel_size_um=1.0)
-    path = tmp_path / "plate" / "damaged_1.tif"
+    path = tmp_path / "plate" / "damaged_2.tif"
     path.write_bytes(path.read_bytes()[:-2000])
     images = {"run": tiny_run, "images": [tmp_path / "plate"]}
     alone = follow(tmp_path / "alone", **images)
     assert follow(tmp_path / "shared", workers=2, **images) == alone
-    assert list(alone) == ["damaged, frame 0"]
+    assert list(alone) == ["damaged, frame 1"]
     for name in ("counts.csv", "a/tracks.csv", "b/tracked.tif"):
         assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
