@@ -6,7 +6,7 @@ import math
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
             raise
         raise told_as_user_error(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that nothing can be written to lets nothing be removed
+            temporary.unlink()
 
 
 def remove_leftovers(folder: Path) -> None:

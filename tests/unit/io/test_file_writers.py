@@ -214,3 +214,9 @@ def test_an_error_in_a_stack_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write()
     assert names(tmp_path) == []
+
+
+def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "found").write_text("in the way")
+    with pytest.raises(CellidError, match="a place that can be written to"):
+        write_text(tmp_path / "found" / "a.txt", "text")
