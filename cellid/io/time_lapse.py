@@ -79,12 +79,12 @@ class TimeLapse:
         rows, columns = self.first.plane_shape
         missing = self.missing()
         gaps = f" ({len(missing)} missing: {_shorten(missing)})" if missing else ""
-        every = "unknown" if self.frame_h is None else f"{self.frame_h * 60:g} min"
+        every = "unknown interval" if self.frame_h is None else f"every {self.frame_h * 60:g} min"
         size = self.first.pixel_size_um
-        pixel = "unknown" if size is None else f"{size:.4g}"
+        pixel = "unknown pixel size" if size is None else f"{size:.4g} µm/px"
         return (
-            f"{self.name}: {self.n_frames} frames{gaps} of {rows}×{columns} {self.first.dtype}, "
-            f"every {every}, {pixel} µm/px"
+            f"{self.name}: {self.n_frames} frame{'s' * (self.n_frames > 1)}{gaps} of "
+            f"{rows}×{columns} {self.first.dtype}, {every}, {pixel}"
         )
 
 
@@ -121,7 +121,7 @@ def find_time_lapses(
     time_lapses : list of TimeLapse
         In natural order.
     problems : dict of str to str
-        Files that belong to none, and why.
+        Files that belong to none, and why; stains only where there is nothing else.
 
     Raises
     ------
@@ -130,6 +130,7 @@ def find_time_lapses(
     """
     pattern = None if settings.frame_pattern is None else _compile(settings.frame_pattern)
     problems: dict[str, str] = {}
+    stains: dict[str, str] = {}
     stacks: list[ImageFile] = []
     singles: list[_Single] = []
     files = [(path, file) for path in paths for file in list_images(path)]
@@ -141,12 +142,14 @@ def find_time_lapses(
             continue
         if file.n_frames > 1:
             stacks.append(file)
+        elif pattern is None and _is_stain(path):
+            stains[str(path)] = f"{path}: a stain"
         elif (single := _place(root, file, pattern)) is None:
-            problems[str(path)] = f"{path}: a stain, or a name that tells no field and frame"
+            problems[str(path)] = f"{path}: {_describe_unplaced(file)}"
         else:
             singles.append(single)
     found = [*_group(singles, settings, problems), *(_from_stack(f, settings) for f in stacks)]
-    return _name_apart(found), problems
+    return _name_apart(found), problems if found else problems | stains
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -172,6 +175,19 @@ def _compile(pattern: str) -> re.Pattern[str]:
         ) from None
 
 
+def _is_stain(path: Path) -> bool:
+    name = parse_field_name(path)
+    return (name.role if name else split_role(file_stem(path))[1]) == "stain"
+
+
+def _describe_unplaced(file: ImageFile) -> str:
+    """Say what a file lacks to be a frame or a stack."""
+    if len(file.axes) == 2:
+        return "a name that tells no field and frame"
+    sides = "×".join(map(str, file.shape))
+    return f"axes {file.axes} of {sides}, none of them T; if it is a stack, say --axes TYX"
+
+
 def _place(root: Path, file: ImageFile, pattern: re.Pattern[str] | None) -> _Single | None:
     """Say of which field, and when, an image of one frame is; None if its name does not."""
     folder = file.path.parent.relative_to(root) if root.is_dir() else Path()
@@ -184,15 +200,12 @@ def _place(root: Path, file: ImageFile, pattern: re.Pattern[str] | None) -> _Sin
         rest = () if well or site else (root.resolve().name,)
         return _Single((*rest, well, site), well, site, float(known["time"]), None, file)
     if name := parse_field_name(file.path):
-        if name.role == "stain":
-            return None
         stem, exported = _INCUCYTE_TIME.subn("", name.stem)
         # The folders of raw scans are times
         within = folder.parts if exported else ()
         return _Single((*within, stem), name.well, str(name.site), name.time_h, 1.0, file)
-    stem, role = split_role(file_stem(file.path))
-    number = _LAST_NUMBER.fullmatch(stem)
-    if role == "stain" or number is None:
+    number = _LAST_NUMBER.fullmatch(split_role(file_stem(file.path))[0])
+    if number is None:
         return None
     field = (*folder.parts, number[1], number[3].strip("_-. "))
     if not any(field):

@@ -55,7 +55,10 @@ def test_else_the_last_number_of_a_name_counts_the_frames(tmp_path: Path) -> Non
         ("plate_dish", [0, 1, 9]),
     ]
     assert lapses[1].time_h(9) == 4.5
-    assert list(problems) == [str(tmp_path / "plate/dish t1_nuclear.tif")]
+    assert problems == {}
+    stain = tmp_path / "plate/dish t1_nuclear.tif"
+    lapses, problems = find_time_lapses([stain], InputSettings())
+    assert (lapses, list(problems)) == ([], [str(stain)])
 
 
 def test_a_pattern_says_how_names_are_to_be_read(tmp_path: Path) -> None:
@@ -156,3 +159,16 @@ def test_two_images_of_one_frame_are_told(tmp_path: Path) -> None:
     make(tmp_path, "a_1.tif", "a_01.tif")
     with pytest.raises(CellidError, match="one image a field and frame"):
         find(tmp_path)
+
+
+def test_a_stack_of_other_axes_than_time_is_told_how(tmp_path: Path) -> None:
+    write_image(tmp_path / "plain.tif", np.zeros((5, 8, 9), np.uint8), "CYX")
+    lapses, problems = find_time_lapses([tmp_path], InputSettings())
+    assert lapses == []
+    assert "5×8×9, none of them T; if it is a stack, say --axes TYX" in "".join(problems.values())
+
+
+def test_one_frame_is_described_as_one(tmp_path: Path) -> None:
+    write_image(tmp_path / "a_1.tif", np.zeros((8, 9), np.uint8))
+    lapse = find(tmp_path)["a"]
+    assert lapse.describe() == ("a: 1 frame of 8×9 uint8, unknown interval, unknown pixel size")
