@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
 from cellid.errors import CellidError
 from cellid.io.images import open_image
-from cellid.io.readers import read_object
+from cellid.io.readers import read_object, read_table
 from cellid.io.time_lapse import TimeLapse, TimePoint
 from cellid.tracking.exports import read_tables
 from cellid.types import Labels, Tracks
@@ -32,6 +32,7 @@ LABELS, SPOTS, FRAMES, FOUND = ".tif", ".csv", ".counts.csv", ".json"
 """Files of a chunk."""
 
 COUNTS, DRIFT, DONE = "counts.csv", "drift.csv", "followed.json"
+_FOLLOW_AGAIN = f"delete {DONE} beside it, and give the same command again"
 _CHUNK = 50  # frames; at most so many are worked out again after an interruption
 
 
@@ -107,9 +108,14 @@ class Field:
         n_frames = self.lapse.n_frames
         return [range(i, min(i + _CHUNK, n_frames)) for i in range(0, n_frames, _CHUNK)]
 
+    @property
+    def chunk_folder(self) -> Path:
+        """Where the chunks are written."""
+        return self.folder / "found"
+
     def chunk_file(self, chunk: range, suffix: str) -> Path:
         """Return where something of a chunk is written."""
-        return self.folder / "found" / f"{chunk.start:06d}{suffix}"
+        return self.chunk_folder / f"{chunk.start:06d}{suffix}"
 
     def is_found(self, chunk: range) -> bool:
         """Say whether the nuclei of a chunk have been found, in these images, and are whole."""
@@ -126,8 +132,9 @@ class Field:
 
     def collect(self, suffix: str) -> pd.DataFrame:
         """Return a table of all chunks."""
-        parts = (pd.read_csv(self.chunk_file(chunk, suffix)) for chunk in self.chunks())
-        return pd.concat(parts, ignore_index=True)
+        parts = [pd.read_csv(self.chunk_file(chunk, suffix)) for chunk in self.chunks()]
+        # One without rows has no types, and would take them from the others
+        return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
     def describe_bad_frames(self) -> dict[str, str]:
         """Return what was wrong with frames that are there; those that are not are no news."""
@@ -141,15 +148,16 @@ class Field:
 
     def counts(self) -> pd.DataFrame:
         """Return a row a frame, of a field that was followed."""
-        return pd.read_csv(self.folder / COUNTS, dtype={"field": str, "well": str, "site": str})
+        texts = {"field": str, "well": str, "site": str}
+        return read_table(self.folder / COUNTS, _FOLLOW_AGAIN, dtype=texts)
 
     def drift(self) -> pd.DataFrame:
         """Return the drift of a field that was followed."""
-        return pd.read_csv(self.folder / DRIFT)
+        return read_table(self.folder / DRIFT, _FOLLOW_AGAIN)
 
     def tracks(self) -> Tracks:
         """Return the tracks of a field that was followed."""
-        return read_tables(self.folder, self.pixel_size_um)
+        return read_tables(self.folder, self.pixel_size_um, _FOLLOW_AGAIN)
 
     def labels(self) -> Iterator[Labels]:
         """Yield the labels of each frame as they were found, (Y, X) int32."""

@@ -1,22 +1,22 @@
 """Nuclei of one field of a time-lapse found chunk by chunk, then followed and exported."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from cellid.config import TrackOutputSettings, TrackSettings
-from cellid.errors import CellidError
 from cellid.io.ahead import map_ahead
 from cellid.io.tiff_writers import LabelStackWriter, StackWriter
 from cellid.io.time_lapse import TimeLapse
-from cellid.io.writers import write_json, write_table
+from cellid.io.writers import remove_leftovers, told_as_user_error, write_json, write_table
 from cellid.models.run import Run
 from cellid.prediction import FoundFrame, find_in_stream, measure_nuclei
-from cellid.report.markup import count
 from cellid.tracking.drift import DriftMeter, stabilise, steady
 from cellid.tracking.exports import (
     write_geff,
@@ -31,6 +31,8 @@ from cellid.tracking.exports import (
 from cellid.tracking.link import follow
 from cellid.types import Tracks
 from cellid.workflows.field import COUNTS, DONE, DRIFT, FOUND, FRAMES, LABELS, SPOTS, Field
+
+_Item = TypeVar("_Item")
 
 _TRACKED = "tracked.tif"
 _MEASURED = [
@@ -62,22 +64,26 @@ def process_field(
     CellidError
         If none of its frames can be used, or what follows from them cannot be written.
     """
-    # Until all is there again, what is there may be of two settings
-    (field.folder / DONE).unlink(missing_ok=True)
+    _begin(field)
     drift = _find_nuclei(run, field, advance)
     frames = field.collect(FRAMES)
     if frames["problem"].notna().all():
-        raise CellidError(
-            field.lapse.name,
-            expected="images of cells",
-            got=f"none in {count(len(frames), 'frame')}; the first is {frames['problem'][0]}",
-            remedy="look at the images, and at what the command was told of their axes",
-        )
+        field.read(min(field.lapse.points))  # raises what is wrong, and how to mend it
     tracks = follow(steady(field.collect(SPOTS), drift), following)
     _export(field, tracks, drift, outputs)
     write_table(field.folder / DRIFT, drift.round(3))
     write_table(field.folder / COUNTS, _name_frames(field.lapse, frames))
     write_json(field.folder / DONE, field.describe(following, outputs))
+
+
+def _begin(field: Field) -> None:
+    """Take away what a killed process left, and what says that all is of the same settings."""
+    try:
+        (field.folder / DONE).unlink(missing_ok=True)
+        for folder in (field.folder, field.chunk_folder):
+            remove_leftovers(folder)
+    except OSError as error:
+        raise told_as_user_error(field.folder, error) from error
 
 
 def _name_frames(lapse: TimeLapse, frames: pd.DataFrame) -> pd.DataFrame:
@@ -167,11 +173,20 @@ def _export(
                 writing_baxter(folder / "baxter", lapse.name, tracks, n_frames, overwrite=True)
             )
         stacks = [stack.enter_context(writer) for writer in writers]
-        for frame, labels in enumerate(field.labels()):
+        for frame, labels in enumerate(_show_progress(field.labels(), "label stacks", field)):
             for each in stacks:
                 each.write(frame, labels)
     if outputs.movie or outputs.stabilised:
         _draw(field, tracks, drift, outputs)
+
+
+def _show_progress(items: Iterable[_Item], what: str, field: Field) -> Iterable[_Item]:
+    """Return items, one a frame, with a bar where they take longer than moments."""
+    lapse = field.lapse
+    bar: Iterable[_Item] = tqdm(
+        items, f"{lapse.name}: {what}", lapse.n_frames, leave=False, unit="frame", delay=2
+    )
+    return bar
 
 
 def _draw(field: Field, tracks: Tracks, drift: pd.DataFrame, outputs: TrackOutputSettings) -> None:
@@ -187,7 +202,8 @@ def _draw(field: Field, tracks: Tracks, drift: pd.DataFrame, outputs: TrackOutpu
         images = map_ahead(field.read_if_possible, range(lapse.n_frames))
         shifts = drift[["shift_y_px", "shift_x_px"]].to_numpy()
         nothing = np.zeros(lapse.first.plane_shape, lapse.first.dtype)
-        for frame, (image, labels) in enumerate(zip(images, field.labels(), strict=True)):
+        pairs = zip(images, field.labels(), strict=True)
+        for frame, (image, labels) in enumerate(_show_progress(pairs, "movie", field)):
             if movie and image is not None:
                 movie.write(frame, image, labels)
             if steadied:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellid.io.readers import read_table
 from cellid.io.writers import write_table
 from cellid.types import Tracks
 
@@ -69,7 +70,11 @@ def find_divisions(tracks: Tracks) -> pd.DataFrame:
     return table.rename_axis("mother").reset_index()
 
 
-def read_tables(folder: str | Path, pixel_size_um: float | None = None) -> Tracks:
+def read_tables(
+    folder: str | Path,
+    pixel_size_um: float | None = None,
+    remedy: str = "have the tables written again",
+) -> Tracks:
     """Read what `write_tables` wrote, back in pixels.
 
     Parameters
@@ -77,9 +82,16 @@ def read_tables(folder: str | Path, pixel_size_um: float | None = None) -> Track
     folder : str or Path
     pixel_size_um : float or None
         As it was given there.
+    remedy : str
+        What to do where one is damaged.
+
+    Raises
+    ------
+    CellidError
+        If one is missing, damaged or cut short.
     """
     folder = Path(folder)
-    spots, lineage = (pd.read_csv(folder / f"{name}.csv") for name in ("tracks", "lineage"))
+    spots, lineage = (read_table(folder / f"{name}.csv", remedy) for name in ("tracks", "lineage"))
     for name, (named, scale) in _units(pixel_size_um).items():
         if named in spots:
             spots[name] = spots.pop(named) / scale

@@ -215,6 +215,19 @@ def test_what_was_found_is_found_again_where_its_file_is_cut_short(
     assert path.read_bytes() == whole
 
 
+@pytest.mark.parametrize("name", ["tracks.csv", "drift.csv", "counts.csv"])
+def test_a_table_that_was_cut_short_is_told(tmp_path: Path, follow: Follow, name: str) -> None:
+    follow(tmp_path / "out")
+    table = tmp_path / "out/VID_C3_1" / name
+    whole = table.read_bytes()
+    table.write_bytes(whole[:-5])
+    with pytest.raises(CellidError, match=r"delete followed\.json"):
+        follow(tmp_path / "out")
+    (table.parent / "followed.json").unlink()
+    follow(tmp_path / "out")
+    assert table.read_bytes() == whole
+
+
 def test_following_that_was_interrupted_leaves_nothing_that_looks_done(
     tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +244,15 @@ def test_following_that_was_interrupted_leaves_nothing_that_looks_done(
     assert (tmp_path / "out/VID_C3_1/lineage.csv").read_bytes() != lineage
     follow(tmp_path / "out")
     assert (tmp_path / "out/VID_C3_1/lineage.csv").read_bytes() == lineage
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, follow: Follow) -> None:
+    folder = tmp_path / "out/VID_C3_1"
+    follow(tmp_path / "out")
+    (folder / "found/.tmp-0a1b2c3d-000000.tif").write_text("half")
+    (folder / ".tmp-0a1b2c3d-01_RES").mkdir()
+    follow(tmp_path / "out", following=TrackSettings(divisions=False))
+    assert not list(folder.rglob(".tmp-*"))
 
 
 def test_bad_frames_are_listed_and_followed_across(
@@ -288,6 +310,16 @@ def test_a_field_without_a_frame_to_use_is_told_by_its_reason(
     assert set(pd.read_csv(tmp_path / "out/counts.csv")["field"]) == {"VID_C3_1"}
     with pytest.raises(CellidError, match="1 problem, as told above"):
         follow(tmp_path / "none", images=[frames / f"black_{i}.tif" for i in range(2)])
+
+
+def test_nuclei_are_followed_across_a_chunk_without_any(
+    tmp_path: Path, frames: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(field, "_CHUNK", 1)
+    sorted(frames.iterdir())[2].unlink()
+    assert follow(tmp_path / "out", EVERYTHING) == {}
+    lineage = pd.read_csv(tmp_path / "out/VID_C3_1/lineage.csv")
+    assert (lineage["begin"].eq(0) & lineage["end"].eq(6)).sum() >= 3
 
 
 def test_a_folder_without_frames_is_told(tmp_path: Path, follow: Follow) -> None:
