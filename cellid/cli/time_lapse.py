@@ -44,6 +44,14 @@ def track(
             "12 and rows A to H."
         ),
     ] = None,
+    tiles: Annotated[
+        tuple[int, int] | None,
+        typer.Option(
+            metavar="ROWS COLUMNS",
+            help="The fields of a well overlap, in so many rows and columns, numbered row by row: "
+            "follow them together too.",
+        ),
+    ] = None,
     axes: Axes = None,
     channel: Channel = None,
     pixel_size: PixelSize = None,
@@ -97,6 +105,7 @@ def track(
             subject="--formats",
         ),
         plate_map,
+        tiles,
         workers,
         overwrite,
     )

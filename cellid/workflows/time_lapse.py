@@ -23,8 +23,10 @@ from cellid.workflows.field import COUNTS, Field
 from cellid.workflows.field_pool import process_in_parallel
 from cellid.workflows.resume import go_on
 from cellid.workflows.time_lapse_field import process_field
+from cellid.workflows.well import follow_wells
 
 _ABOUT = "track.json"
+_WELLS = "wells"
 _DESCRIBED = 3  # time-lapses: enough to see what was understood of a plate of hundreds
 
 
@@ -36,6 +38,7 @@ def track(
     following: TrackSettings,
     outputs: TrackOutputSettings,
     plate_map: Path | None = None,
+    tiles: tuple[int, int] | None = None,
     workers: int = 1,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
@@ -59,6 +62,9 @@ def track(
         The files for other programs.
     plate_map : Path or None
         CSV that says which condition is in which well (`cellid.io.plate`).
+    tiles : (int, int) or None
+        Rows and columns of the fields of a well, which overlap: they are also followed
+        together, into a folder for each well (`cellid.workflows.well`).
     workers : int
         Processes that share out the fields; each takes the memory of one.
     overwrite : bool
@@ -120,6 +126,8 @@ def track(
         counts = _calibrate(_add_conditions(counts, plate), run, say)
         write_table(out / COUNTS, counts)
         _write_report(run, followed, counts, out)
+        if tiles is not None:
+            problems |= follow_wells(followed, tiles, following, out / _WELLS)
     for problem in problems.values():
         say(f"left out: {problem}")
     if not followed:
