@@ -19,5 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
-            typer.echo("\ncellid: interrupted; trainings and tracks go on when called again", err=True)
+            typer.echo(
+                "\ncellid: interrupted; trainings and tracks go on when called again", err=True
+            )
         raise
