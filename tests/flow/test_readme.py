@@ -45,7 +45,8 @@ def test_commands_on_own_images(
 ) -> None:
     for kind in ("phase", "stain"):
         shutil.copytree(pairs / kind, tmp_path / "images" / kind)
-    shutil.copytree(pairs / "phase", tmp_path / "new-images")
+    for images in ("new-images", "time-lapse"):
+        shutil.copytree(pairs / "phase", tmp_path / images)
     monkeypatch.chdir(tmp_path)
     assert cellid(*_command("cellid label-and-train")[1:], *small) == 0
     for named in ("my-run/dataset/contact_sheet.png", "my-run/report.html", "my-run/recipe.toml"):
@@ -55,6 +56,13 @@ def test_commands_on_own_images(
     for named in ("nuclei/labels/*.tif", "nuclei/overlays/*.png", "nuclei/objects.csv"):
         assert named in README
         assert list(tmp_path.glob(named))
+    assert cellid(*_command("cellid track")[1:]) == 0
+    assert "tracks/tracks.html" in README
+    assert (tmp_path / "tracks/tracks.html").exists()
+    tables = ("tracks.csv", "lineage.csv", "divisions.csv", "drift.csv")
+    for named in (*tables, "tracked.tif", "movie.mp4", "trackmate.xml"):
+        assert f"`{named}`" in README
+        assert list(tmp_path.glob(f"tracks/*/{named}"))
 
 
 def test_settings_named_in_readme_exist() -> None:
