@@ -43,6 +43,9 @@ def process_in_parallel(
     Field, CellidError or None
         A field that is done, and what went wrong with it; in the order in which they end.
     """
+    if not fields:  # each process would start Keras, and wait for nothing
+        return
+    workers = min(workers, len(fields))
     work = partial(_process, run.folder.resolve(), following, outputs)
     cores = max(1, (os.cpu_count() or 1) // workers)
     # TensorFlow does not survive a fork; leaving the block ends the processes, also on Ctrl-C

@@ -15,7 +15,7 @@ from cellid.io.images import open_image
 from cellid.io.tiff_writers import write_image
 from cellid.models.run import Run
 from cellid.tracking.drift import DriftMeter
-from cellid.workflows import field, time_lapse, time_lapse_field
+from cellid.workflows import field, field_pool, time_lapse, time_lapse_field
 from cellid.workflows.time_lapse import track
 
 N_FRAMES = 7
@@ -374,3 +374,11 @@ def test_processes_share_out_the_fields_and_find_the_same(
     assert list(alone) == ["damaged, frame 1"]
     for name in ("counts.csv", "a/tracks.csv", "b/tracked.tif"):
         assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+
+
+def test_no_process_is_started_where_all_is_done(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow(tmp_path / "out")
+    monkeypatch.setattr(field_pool, "multiprocessing", None)
+    assert follow(tmp_path / "out", workers=2) == {}
