@@ -15,7 +15,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
-from cellid.models.unet import build_unet
+from cellid.models.network import build_network
 from cellid.recipes import load_recipe
 from cellid.training.loop import compile_model
 from cellid.training.windows import Sample, TrainingWindows
@@ -38,7 +38,7 @@ def main() -> None:
         labels = (image > 1).astype(np.int32)
         samples.append(Sample(image, labels > 0, labels, np.ones_like(labels, np.bool_), 1.0))
     windows = TrainingWindows(samples, recipe, epoch=0)
-    model = build_unet(recipe.model)
+    model = build_network(recipe.model)
     compile_model(model, recipe.train, len(windows))
     print(f"{recipe.preset}: {model.count_params():,} weights, {keras.backend.backend()}")
 

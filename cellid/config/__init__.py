@@ -21,10 +21,10 @@ from cellid.config.data import (
 )
 from cellid.config.model import (
     AugmentSettings,
+    NetworkSettings,
     OutputSettings,
     PredictSettings,
     TrainSettings,
-    UNetSettings,
 )
 from cellid.config.recipe import Recipe
 from cellid.config.scores import (
@@ -50,6 +50,7 @@ __all__ = [
     "InputSettings",
     "LabelSettings",
     "LearningCurveSettings",
+    "NetworkSettings",
     "NoiseStudySettings",
     "OutputSettings",
     "PredictSettings",
@@ -63,5 +64,4 @@ __all__ = [
     "TrackOutputSettings",
     "TrackSettings",
     "TrainSettings",
-    "UNetSettings",
 ]

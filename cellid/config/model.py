@@ -7,9 +7,10 @@ from pydantic import Field
 from cellid.config.base import Settings
 
 
-class UNetSettings(Settings):
+class NetworkSettings(Settings):
     """The network (section 5.3.1)."""
 
+    architecture: Literal["unet"] = Field("unet", description="unet: as in the thesis")
     input_channels: int = Field(1, ge=1, description="channels of the input image")
     filters: int = Field(64, ge=1, description="kernels of the first level, doubling downwards")
     depth: int = Field(4, ge=1, le=7, description="number of 2×2 poolings")

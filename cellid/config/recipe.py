@@ -13,7 +13,7 @@ from cellid.config.data import (
     SelectSettings,
     SplitSettings,
 )
-from cellid.config.model import AugmentSettings, PredictSettings, TrainSettings, UNetSettings
+from cellid.config.model import AugmentSettings, NetworkSettings, PredictSettings, TrainSettings
 from cellid.config.scores import EvaluateSettings
 from cellid.config.tracking import TrackSettings
 
@@ -31,7 +31,7 @@ class Recipe(Settings):
     select: SelectSettings = SelectSettings()
     split: SplitSettings = SplitSettings()
     correct: CorrectSettings = CorrectSettings()
-    model: UNetSettings = UNetSettings()
+    model: NetworkSettings = NetworkSettings()
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings()
     predict: PredictSettings = PredictSettings()

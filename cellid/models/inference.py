@@ -7,15 +7,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from cellid.config import UNetSettings
+from cellid.config import NetworkSettings
 from cellid.errors import CellidError
 from cellid.imaging.tiles import Tiling, merge_tiles
-from cellid.models.unet import alignment_px, receptive_radius_px
+from cellid.models.network import alignment_px, receptive_radius_px
 from cellid.types import Frame
 
 
 def infer_probability(
-    model: keras.Model, settings: UNetSettings, image: Frame, tile_px: int, batch_size: int
+    model: keras.Model, settings: NetworkSettings, image: Frame, tile_px: int, batch_size: int
 ) -> Frame:
     """Return the probability of a nucleus at every pixel.
 
@@ -25,8 +25,8 @@ def infer_probability(
     Parameters
     ----------
     model : keras.Model
-        As from `build_unet`.
-    settings : UNetSettings
+        As from `build_network`.
+    settings : NetworkSettings
         Those that the model was built with.
     image : (Y, X) or (Y, X, C) float32
         Normalised, at the network's scale.

@@ -11,7 +11,7 @@ from cellid.config import Recipe
 from cellid.errors import CellidError
 from cellid.imaging.geometry import rescale_frame, scaled_shape
 from cellid.imaging.intensity import normalise
-from cellid.models.unet import build_unet
+from cellid.models.network import build_network
 from cellid.runs import WEIGHTS, RunConfig, read_config
 from cellid.types import Frame
 
@@ -82,7 +82,7 @@ def load_run(folder: Path) -> Run:
         network.
     """
     config = read_config(folder)
-    model = build_unet(config.recipe.model)
+    model = build_network(config.recipe.model)
     try:
         model.load_weights(folder / WEIGHTS)
     except (OSError, ValueError, KeyError) as error:

@@ -5,11 +5,11 @@ from functools import partial
 import keras
 from keras import layers
 
-from cellid.config import UNetSettings
+from cellid.config import NetworkSettings
 from cellid.nn.blocks import double_convolution, logistic_head, up_convolution
 
 
-def build_unet(settings: UNetSettings) -> keras.Model:
+def build_unet(settings: NetworkSettings) -> keras.Model:
     """Return an untrained U-Net.
 
     Two 3×3 convolutions a level, ``filters`` kernels on the first level and twice as many
@@ -19,14 +19,14 @@ def build_unet(settings: UNetSettings) -> keras.Model:
 
     Parameters
     ----------
-    settings : UNetSettings
+    settings : NetworkSettings
         Size, depth, dropout and input channels.
 
     Returns
     -------
     keras.Model
         ``(B, Y, X, C)`` float32 to ``(B, Y, X, 1)`` float32 probability; Y and X multiples
-        of `alignment_px`.
+        of ``2^depth``.
     """
     inputs = keras.Input((None, None, settings.input_channels), name="image")
     convolve = partial(
@@ -47,37 +47,16 @@ def build_unet(settings: UNetSettings) -> keras.Model:
     return keras.Model(inputs, logistic_head(x, "probability"), name="unet")
 
 
-def alignment_px(settings: UNetSettings) -> int:
-    """Return the number that height and width must be multiples of: one pixel of the lowest level.
-
-    Parameters
-    ----------
-    settings : UNetSettings
-
-    Returns
-    -------
-    int
-        Pixels.
-    """
-    return 2**settings.depth
-
-
-def receptive_radius_px(settings: UNetSettings) -> int:
-    """Return how far away a pixel can still change the output at another.
+def reach_px(settings: NetworkSettings) -> int:
+    """Return a bound of how far away a pixel can still change the output at another, pixels.
 
     Each of the two 3×3 convolutions of level ``l`` reaches ``2^l`` pixels of the input, on
     the way down and up; the 2×2 poolings and transposed convolutions together less than
-    ``2^depth``. A tile with this margin therefore gives the same output as the whole image.
+    ``2^depth``.
 
     Parameters
     ----------
-    settings : UNetSettings
-
-    Returns
-    -------
-    int
-        Pixels, rounded up to a multiple of `alignment_px`.
+    settings : NetworkSettings
     """
-    step = alignment_px(settings)
-    radius = 4 * (step - 1) + 2 * step + (step - 1)
-    return -(-radius // step) * step
+    step = 2**settings.depth
+    return 4 * (step - 1) + 2 * step + (step - 1)

@@ -13,8 +13,8 @@ from cellid.dataset import Dataset
 from cellid.evaluation.counting import mean_nucleus_area
 from cellid.io.folders import path_from
 from cellid.io.writers import remove_leftovers, replacing, write_text
+from cellid.models.network import build_network
 from cellid.models.run import Run, load_run, network_scale
-from cellid.models.unet import build_unet
 from cellid.recipes import write_recipe
 from cellid.runs import WEIGHTS, RunConfig
 from cellid.training.backend import choose_precision, make_deterministic, tensorboard_callbacks
@@ -58,7 +58,7 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
         prepare_samples(dataset, split, recipe, scale, diameter_px)
         for split in ("train", "validation")
     )
-    model = build_unet(recipe.model)
+    model = build_network(recipe.model)
     checkpoint = folder / "checkpoint"
     checkpoint.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import psutil
 
-from cellid.config import UNetSettings
-from cellid.models.unet import build_unet
+from cellid.config import NetworkSettings
+from cellid.models.network import build_network
 from cellid.training.backend import has_gpu
 
 _PACKAGES = ("cellid", "keras", "tensorflow", "numpy", "opencv-python-headless", "scikit-image")
@@ -40,7 +40,7 @@ def examine() -> Iterator[str]:
             "GPU: none found; the `fast` preset is made for this. With an NVIDIA card: "
             'pip install "cellid[gpu]" (Linux or WSL2), then look at the output of nvidia-smi'
         )
-    network = build_unet(UNetSettings(filters=16))
+    network = build_network(NetworkSettings(filters=16))
     image = np.zeros((1, _SIDE_PX, _SIDE_PX, 1), np.float32)
     network(image)
     start = time.perf_counter()

@@ -4,18 +4,18 @@ import keras
 import numpy as np
 import pytest
 
-from cellid.config import UNetSettings
+from cellid.config import NetworkSettings
 from cellid.errors import CellidError
 from cellid.models.inference import infer_probability
-from cellid.models.unet import build_unet, receptive_radius_px
+from cellid.models.network import build_network, receptive_radius_px
 
-SETTINGS = UNetSettings(filters=3, depth=2)
+SETTINGS = NetworkSettings(filters=3, depth=2)
 
 
-def shaken(settings: UNetSettings) -> keras.Model:
+def shaken(settings: NetworkSettings) -> keras.Model:
     """Return a network whose batch statistics are those of no fresh one."""
     keras.utils.set_random_seed(3)
-    model = build_unet(settings)
+    model = build_network(settings)
     random = np.random.default_rng(3)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -70,7 +70,7 @@ def test_an_aligned_image_is_one_call_of_the_network(model: keras.Model) -> None
 
 
 def test_channels_are_passed_on() -> None:
-    settings = UNetSettings(filters=2, depth=2, input_channels=3)
+    settings = NetworkSettings(filters=2, depth=2, input_channels=3)
     network = shaken(settings)
     image = np.random.default_rng(0).normal(size=(150, 131, 3)).astype(np.float32)
     whole = infer_probability(network, settings, image, 4096, 1)
@@ -79,7 +79,7 @@ def test_channels_are_passed_on() -> None:
 
 
 def test_a_deeper_network_agrees_too() -> None:
-    settings = UNetSettings(filters=1, depth=4)
+    settings = NetworkSettings(filters=1, depth=4)
     network = shaken(settings)
     image = np.random.default_rng(0).normal(size=(300, 411)).astype(np.float32)
     whole = infer_probability(network, settings, image, 4096, 1)
@@ -89,6 +89,8 @@ def test_a_deeper_network_agrees_too() -> None:
 
 
 def test_other_channels_than_the_networks_are_refused() -> None:
-    settings = UNetSettings(filters=2, depth=1)
+    settings = NetworkSettings(filters=2, depth=1)
     with pytest.raises(CellidError, match="1 channels"):
-        infer_probability(build_unet(settings), settings, np.zeros((16, 16, 3), np.float32), 16, 1)
+        infer_probability(
+            build_network(settings), settings, np.zeros((16, 16, 3), np.float32), 16, 1
+        )

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from cellid.config import UNetSettings
-from cellid.models.unet import alignment_px, build_unet, receptive_radius_px
+from cellid.config import NetworkSettings
+from cellid.models.network import alignment_px, build_network, receptive_radius_px
 from cellid.recipes import load_recipe
 
 THESIS = load_recipe("thesis").model
@@ -13,7 +13,7 @@ THESIS = load_recipe("thesis").model
 
 @pytest.fixture(scope="module")
 def thesis() -> keras.Model:
-    return build_unet(THESIS)
+    return build_network(THESIS)
 
 
 def test_the_thesis_network_has_the_thesis_number_of_weights(thesis: keras.Model) -> None:
@@ -55,8 +55,8 @@ def test_each_convolution_is_normalised_before_its_relu_and_dropped_after(
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_any_aligned_size_gives_a_probability_of_that_size(channels: int) -> None:
-    settings = UNetSettings(filters=2, depth=3, input_channels=channels)
-    model = build_unet(settings)
+    settings = NetworkSettings(filters=2, depth=3, input_channels=channels)
+    model = build_network(settings)
     assert alignment_px(settings) == 8
     image = np.random.default_rng(0).normal(size=(2, 24, 40, channels)).astype(np.float32)
     output = keras.ops.convert_to_numpy(model(image, training=False))
@@ -66,7 +66,7 @@ def test_any_aligned_size_gives_a_probability_of_that_size(channels: int) -> Non
 
 
 def test_without_dropout_there_is_no_dropout_layer() -> None:
-    model = build_unet(UNetSettings(filters=2, depth=1, dropout=0))
+    model = build_network(NetworkSettings(filters=2, depth=1, dropout=0))
     assert not any(isinstance(layer, keras.layers.Dropout) for layer in model.layers)
 
 
@@ -75,7 +75,7 @@ def test_running_statistics_follow_the_batches_as_fast_as_set() -> None:
     means = []
     for momentum in (0.99, 0.5):
         keras.utils.set_random_seed(1)
-        model = build_unet(UNetSettings(filters=2, depth=1, norm_momentum=momentum))
+        model = build_network(NetworkSettings(filters=2, depth=1, norm_momentum=momentum))
         model(images, training=True)
         means.append(np.asarray(model.get_layer("down0_norm1").moving_mean))
     np.testing.assert_allclose(means[1], 50 * means[0], rtol=1e-4)
@@ -85,17 +85,17 @@ def test_the_probability_is_float32_in_mixed_precision() -> None:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = build_unet(UNetSettings(filters=2, depth=1))
+        model = build_network(NetworkSettings(filters=2, depth=1))
     finally:
         keras.config.set_dtype_policy(before)
     assert model.get_layer("down0_conv1").compute_dtype == "bfloat16"
     assert model.output.dtype == "float32"
 
 
-def reach(settings: UNetSettings, offset: int) -> int:
+def reach(settings: NetworkSettings, offset: int) -> int:
     """Return how far from a pixel the output changes when that pixel does."""
     keras.utils.set_random_seed(0)
-    model = build_unet(settings)
+    model = build_network(settings)
     for layer in model.layers:
         # All kernels positive and no ReLU at rest: every path to a pixel shows
         if isinstance(layer, keras.layers.Conv2D):
@@ -115,7 +115,7 @@ def reach(settings: UNetSettings, offset: int) -> int:
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_nothing_reaches_further_than_the_receptive_radius(depth: int) -> None:
-    settings = UNetSettings(filters=2, depth=depth, dropout=0)
+    settings = NetworkSettings(filters=2, depth=depth, dropout=0)
     furthest = max(reach(settings, offset) for offset in range(2**depth))
     radius = receptive_radius_px(settings)
     assert furthest <= radius
@@ -123,7 +123,7 @@ def test_nothing_reaches_further_than_the_receptive_radius(depth: int) -> None:
 
 
 def test_the_thesis_network_sees_at_least_93_pixels_around() -> None:
-    settings = UNetSettings(filters=1, depth=4, dropout=0)
+    settings = NetworkSettings(filters=1, depth=4, dropout=0)
     furthest = max(reach(settings, offset) for offset in range(16))
     assert 93 <= furthest <= 4 * 15 + 2 * 16 + 15
     assert receptive_radius_px(settings) == 112

@@ -9,7 +9,7 @@ import pytest
 
 from cellid.config import Recipe, TrainSettings
 from cellid.errors import CellidError
-from cellid.models.unet import build_unet
+from cellid.models.network import build_network
 from cellid.training.backend import choose_precision, has_gpu, make_deterministic
 from cellid.training.checkpoint import (
     Progress,
@@ -71,7 +71,7 @@ def test_nothing_to_find_scores_nothing(tiny_recipe: Recipe) -> None:
 
 def compiled(recipe: Recipe, seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    model = build_unet(recipe.model)
+    model = build_network(recipe.model)
     compile_model(model, recipe.train, steps_per_epoch=3)
     return model
 
@@ -134,7 +134,7 @@ def rate(model: keras.Model, step: int) -> float:
 
 def test_the_cosine_rises_then_falls_to_zero(tiny_recipe: Recipe) -> None:
     train = TrainSettings(learning_rate=0.01, schedule="cosine", epochs=100)
-    model = build_unet(tiny_recipe.model)
+    model = build_network(tiny_recipe.model)
     compile_model(model, train, steps_per_epoch=10)
     rates = [rate(model, step) for step in range(0, 1001, 10)]
     assert rates[0] == pytest.approx(1e-4)
@@ -145,7 +145,7 @@ def test_the_cosine_rises_then_falls_to_zero(tiny_recipe: Recipe) -> None:
 
 
 def test_adam_and_the_focal_loss_are_those_of_the_settings(tiny_recipe: Recipe) -> None:
-    model = build_unet(tiny_recipe.model)
+    model = build_network(tiny_recipe.model)
     compile_model(model, TrainSettings(gamma=1.5, alpha=0.3, learning_rate=3e-4), 10)
     assert isinstance(model.optimizer, keras.optimizers.Adam)
     assert float(model.optimizer.learning_rate) == pytest.approx(3e-4)
