@@ -17,7 +17,7 @@ from cellid.models.run import Run
 from cellid.report.counting import count_crops
 from cellid.report.markup import count
 from cellid.report.scoring import score_evaluation
-from cellid.report.time_lapse import FollowedField, FollowedPlate, write_time_lapse_report
+from cellid.report.time_lapse import FollowedPlate, write_time_lapse_report
 from cellid.workflows.evaluation import EVALUATION
 from cellid.workflows.field import COUNTS, Field
 from cellid.workflows.field_pool import process_in_parallel
@@ -178,14 +178,13 @@ def _add_conditions(counts: pd.DataFrame, plate: pd.DataFrame | None) -> pd.Data
 
 def _write_report(run: Run, fields: Sequence[Field], counts: pd.DataFrame, out: Path) -> None:
     first = fields[0]
-    plate = FollowedPlate(
-        counts,
-        {field.lapse.name: FollowedField(field.tracks(), field.drift()) for field in fields},
-        first.pixel_size_um,
-        first.lapse.frame_h,
-    )
+    drifts = {field.lapse.name: field.drift() for field in fields}
+    plate = FollowedPlate(counts, drifts, first.pixel_size_um, first.lapse.frame_h)
+    # One field after the other, for the tracks of a plate may be larger than memory
+    bar = tqdm(fields, desc="sum up tracks", unit="field", delay=2)
+    tracks = ((field.lapse.name, field.tracks()) for field in bar)
     facts = {"model": str(run.folder.resolve()), **run.config.provenance}
-    write_time_lapse_report(plate, out, run.config.recipe.evaluate, facts)
+    write_time_lapse_report(plate, tracks, out, run.config.recipe.evaluate, facts)
 
 
 def _process(

@@ -9,7 +9,8 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullL
 
 from cellid.report.figures import Theme, dress_axes
 from cellid.report.time_lapse.lineage import Family
-from cellid.report.time_lapse.measures import LEVELS, FollowedField
+from cellid.report.time_lapse.measures import LEVELS
+from cellid.report.time_lapse.summary import SpeedQuantiles
 
 # Okabe and Ito's colours, told apart by the colour-blind; their black and yellow, which
 # vanish on dark and on white paper, are left out
@@ -59,13 +60,13 @@ def draw_growth(
     return figure
 
 
-def draw_speeds(speeds: pd.DataFrame, unit: str, theme: Theme) -> Figure:
+def draw_speeds(speeds: Mapping[str, SpeedQuantiles], unit: str, theme: Theme) -> Figure:
     """Draw how the speeds of nuclei spread, a box a condition.
 
     Parameters
     ----------
-    speeds : DataFrame
-        From `measure_speeds`.
+    speeds : mapping of str to SpeedQuantiles
+        By condition.
     unit : str
         Of speed.
     theme : Theme
@@ -76,21 +77,23 @@ def draw_speeds(speeds: pd.DataFrame, unit: str, theme: Theme) -> Figure:
         The line is the median, the box holds the middle half, the whiskers reach from the
         5th to the 95th percentile.
     """
-    groups = {str(name): rows["speed"] for name, rows in speeds.groupby("condition", sort=False)}
-    height = 1.6 + 0.5 * len(groups)
+    height = 1.6 + 0.5 * len(speeds)
     figure = Figure(figsize=(13, height), facecolor=theme.paper, layout="constrained")
     axes = figure.subplots()
     _dress(axes, theme, "Speed", f"mean speed of a nucleus ({unit})", "")
-    boxes = axes.boxplot(
-        [speed.to_numpy() for speed in groups.values()],
+    parts = {"whislo": 0.05, "q1": 0.25, "med": 0.5, "q3": 0.75, "whishi": 0.95}
+    boxes = axes.bxp(
+        [
+            {part: each.quantile(share) for part, share in parts.items()}
+            | {"label": f"{name} ({len(each):,} nuclei)"}
+            for name, each in speeds.items()
+        ],
         orientation="horizontal",
-        whis=(5, 95),
         showfliers=False,
         patch_artist=True,
         widths=0.55,
-        tick_labels=[f"{name} ({len(speed):,} nuclei)" for name, speed in groups.items()],
     )
-    for box, colour in zip(boxes["boxes"], _colour(list(groups)).values(), strict=True):
+    for box, colour in zip(boxes["boxes"], _colour(list(speeds)).values(), strict=True):
         box.set(facecolor=colour, alpha=0.75, edgecolor="none")
     for part in ("whiskers", "caps", "medians"):
         for line in boxes[part]:
@@ -138,12 +141,13 @@ def draw_lineages(families: Sequence[Family], step: float, unit: str, theme: The
     return figure
 
 
-def draw_drift(fields: Mapping[str, FollowedField], step: float, unit: str, theme: Theme) -> Figure:
+def draw_drift(drifts: Mapping[str, pd.DataFrame], step: float, unit: str, theme: Theme) -> Figure:
     """Draw how far the camera moved, down and right, a line a field; bad frames are crosses.
 
     Parameters
     ----------
-    fields : mapping of str to FollowedField
+    drifts : mapping of str to DataFrame
+        By field, as of a `FollowedPlate`.
     step : float
         Time between frames.
     unit : str
@@ -155,16 +159,16 @@ def draw_drift(fields: Mapping[str, FollowedField], step: float, unit: str, them
     Figure
     """
     figure = Figure(figsize=(13, 4), facecolor=theme.paper, layout="constrained")
-    colours = _colour(list(fields))
+    colours = _colour(list(drifts))
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, (axis, way) in zip(panels, (("y", "Down"), ("x", "Right")), strict=True):
         _dress(axes, theme, way, _time_label(unit), "shift since the first frame (px)")
-        for name, field in fields.items():
-            drift, column = field.drift, f"shift_{axis}_px"
+        column = f"shift_{axis}_px"
+        for name, drift in drifts.items():
             axes.plot(drift["frame"] * step, drift[column], color=colours[name], lw=1.3, label=name)
             bad = drift[~drift["good"]]
             axes.plot(bad["frame"] * step, bad[column], "x", color=theme.ink, markersize=5)
-        _name_lines(axes, len(fields), theme)
+        _name_lines(axes, len(drifts), theme)
     return figure
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from cellid.report.time_lapse.measures import FollowedField
+from cellid.types import Tracks
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,23 +27,22 @@ class Family:
     lines: pd.DataFrame
 
 
-def largest_families(fields: Mapping[str, FollowedField], most: int) -> list[Family]:
+def find_families(field: str, tracks: Tracks, most: int) -> list[Family]:
     """Return the families of most tracks, the largest first; those of one track are left out."""
+    lineage = tracks.lineage
+    daughters = {
+        int(parent): rows["track"].tolist()
+        for parent, rows in lineage[lineage["parent"] > 0].groupby("parent")
+    }
+    founders = set(lineage.loc[lineage["parent"] == 0, "track"]) & set(daughters)
+    places = [(founder, _lay_out(founder, daughters)) for founder in sorted(founders)]
+    places.sort(key=lambda family: len(family[1]), reverse=True)
     families = []
-    for name, field in fields.items():
-        lineage = field.tracks.lineage
-        daughters = {
-            int(parent): rows["track"].tolist()
-            for parent, rows in lineage[lineage["parent"] > 0].groupby("parent")
-        }
-        for founder in lineage.loc[lineage["parent"] == 0, "track"].tolist():
-            if founder in daughters:
-                rows = _lay_out(founder, daughters)
-                lines = lineage[lineage["track"].isin(list(rows))]
-                lines = lines.assign(row=lines["track"].map(rows))
-                families.append(Family(name, founder, lines.reset_index(drop=True)))
-    families.sort(key=lambda family: len(family.lines), reverse=True)
-    return families[:most]
+    for founder, rows in places[:most]:
+        lines = lineage[lineage["track"].isin(list(rows))]
+        lines = lines.assign(row=lines["track"].map(rows))
+        families.append(Family(field, founder, lines.reset_index(drop=True)))
+    return families
 
 
 def _lay_out(founder: int, daughters: Mapping[int, list[int]]) -> dict[int, float]:

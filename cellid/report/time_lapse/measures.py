@@ -1,7 +1,7 @@
-"""What is measured on followed time-lapses: growth, speed and divisions by condition and well."""
+"""What is measured on followed time-lapses: growth and divisions by condition and well."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,6 @@ from cellid.evaluation.bootstrap import (
     draw_rows,
     percentile_interval,
 )
-from cellid.types import Tracks
 
 Floats = NDArray[np.float64]
 
@@ -24,23 +23,7 @@ EVERYTHING = "all fields"
 """The condition of fields without a plate map."""
 
 LEVELS = ("condition", "well")
-_LEAST_STEPS = 3  # a track of fewer says little about how fast a nucleus is
 _SEED = 1
-
-
-@dataclass(frozen=True, eq=False)
-class FollowedField:
-    """The tracks of a field, and how its camera moved.
-
-    Attributes
-    ----------
-    tracks : Tracks
-    drift : DataFrame
-        A row a frame: ``frame``, ``shift_y_px``, ``shift_x_px`` and ``good``.
-    """
-
-    tracks: Tracks
-    drift: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +36,15 @@ class FollowedPlate:
         A row a frame: ``field``, ``well``, ``time_h``, ``frame``, ``n_nuclei``; where known
         ``condition``, and the calibrated count ``n_calibrated`` with its interval
         ``n_low``, ``n_high``. The count of a frame that could not be used is nan.
-    fields : dict of str to FollowedField
-        By name. A field may be counted and not followed.
+    drifts : dict of str to DataFrame
+        How the camera moved, by field, a row a frame: ``frame``, ``shift_y_px``,
+        ``shift_x_px`` and ``good``.
     pixel_size_um, frame_h : float or None
         Pixel size in µm and hours between frames, of all fields.
     """
 
     counts: pd.DataFrame
-    fields: dict[str, FollowedField]
+    drifts: dict[str, pd.DataFrame]
     pixel_size_um: float | None = None
     frame_h: float | None = None
 
@@ -73,6 +57,15 @@ class FollowedPlate:
     def speed_unit(self) -> str:
         """Such as ``µm/h``."""
         return f"{'px' if self.pixel_size_um is None else 'µm'}/{self.time_unit}"
+
+    @property
+    def speed_scale(self) -> float:
+        """What turns pixels a frame into `speed_unit`."""
+        return (self.pixel_size_um or 1.0) / (self.frame_h or 1.0)
+
+    def places(self) -> pd.DataFrame:
+        """Return well and condition of each field."""
+        return self.tidy_counts().groupby("field", sort=False)[["well", "condition"]].first()
 
     def tidy_counts(self) -> pd.DataFrame:
         """Return ``field``, ``well``, ``condition``, ``frame``, ``time`` and ``n`` of each frame.
@@ -88,6 +81,13 @@ class FollowedPlate:
         named["time"] = time - time.min()
         named["n"] = counts["n_calibrated" if "n_calibrated" in counts else "n_nuclei"]
         return named
+
+
+class Divided(NamedTuple):
+    """The divisions of a field, and the nuclei times the frames that they were watched in."""
+
+    n_divisions: int
+    watched: int
 
 
 class Pooled(NamedTuple):
@@ -143,13 +143,22 @@ def measure_growth(plate: FollowedPlate, settings: EvaluateSettings) -> pd.DataF
     return pd.DataFrame(rows, columns=list(columns))
 
 
-def measure_rates(plate: FollowedPlate, settings: EvaluateSettings) -> pd.DataFrame:
+def measure_rates(
+    plate: FollowedPlate, divided: Mapping[str, Divided], settings: EvaluateSettings
+) -> pd.DataFrame:
     """Return how fast the nuclei of each condition and well become more, and divide.
 
     The growth rate r is the slope of the least-squares line through ln N over time, N
     being the mean number of nuclei a field, frames without any left out; the doubling
     time is ln 2 / r. Divisions are counted by nucleus and time that it was watched.
     Intervals are over fields.
+
+    Parameters
+    ----------
+    plate : FollowedPlate
+    divided : mapping of str to Divided
+        By field; one may be counted and not followed.
+    settings : EvaluateSettings
 
     Returns
     -------
@@ -158,8 +167,8 @@ def measure_rates(plate: FollowedPlate, settings: EvaluateSettings) -> pd.DataFr
         ``growth``, ``doubling`` and ``divisions`` with ``_low`` and ``_high``, in the
         plate's `time_unit` and per it; a doubling time is nan where nothing grows.
     """
-    divided = _count_divisions(plate)
-    places = _places(plate)
+    places = plate.places()
+    hours = plate.frame_h or 1.0
     rows = []
     for pooled in pool_fields(plate):
         means = _resample_means(pooled.counts, settings.bootstrap_samples)
@@ -173,7 +182,7 @@ def measure_rates(plate: FollowedPlate, settings: EvaluateSettings) -> pd.DataFr
         if watched:
             divisions = bootstrap_interval(
                 watched,
-                _division_rate,
+                lambda fields: _division_rate(fields) / hours,
                 n_samples=settings.bootstrap_samples,
                 confidence=settings.confidence,
                 seed=_SEED,
@@ -195,41 +204,6 @@ def measure_rates(plate: FollowedPlate, settings: EvaluateSettings) -> pd.DataFr
             }
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def measure_speeds(plate: FollowedPlate) -> pd.DataFrame:
-    """Return the mean speed of every nucleus that was followed for at least three steps.
-
-    Returns
-    -------
-    DataFrame
-        ``field``, ``well``, ``condition``, ``track``, ``n_steps`` and ``speed``: the way
-        from frame to frame with the drift taken out, over the time, in the plate's
-        `speed_unit`.
-    """
-    places = _places(plate)
-    unit = (plate.pixel_size_um or 1.0) / (plate.frame_h or 1.0)
-    columns = ["track", "frame", "y_stable", "x_stable"]
-    tables = []
-    for name, field in plate.fields.items():
-        spots = field.tracks.spots[columns]
-        steps = spots.groupby("track").diff().assign(track=spots["track"]).dropna()
-        steps["way"] = np.hypot(steps["y_stable"], steps["x_stable"])
-        tracks = steps.groupby("track").agg(
-            n_steps=("way", "size"), way=("way", "sum"), frames=("frame", "sum")
-        )
-        tracks = tracks[tracks["n_steps"] >= _LEAST_STEPS].reset_index()
-        tracks["speed"] = tracks["way"] / tracks["frames"] * unit
-        for place, column in enumerate(("field", "well", "condition")):
-            tracks.insert(place, column, name if column == "field" else places.at[name, column])
-        tables.append(tracks.drop(columns=["way", "frames"]))
-    empty = pd.DataFrame(columns=["field", "well", "condition", "track", "n_steps", "speed"])
-    return pd.concat(tables, ignore_index=True) if tables else empty
-
-
-def _places(plate: FollowedPlate) -> pd.DataFrame:
-    """Return well and condition of each field."""
-    return plate.tidy_counts().groupby("field", sort=False)[["well", "condition"]].first()
 
 
 def _resample_means(counts: Floats, n_samples: int) -> Floats:
@@ -260,18 +234,6 @@ def _doubling(rate: float) -> float:
     return math.log(2) / rate if rate > 0 else math.nan
 
 
-def _count_divisions(plate: FollowedPlate) -> dict[str, tuple[int, float]]:
-    """Return the divisions of each field, and the nuclei times the time that each was watched."""
-    counted = {}
-    for name, field in plate.fields.items():
-        parents = field.tracks.lineage["parent"]
-        frame = field.tracks.spots["frame"]
-        # What is in the last frame is not seen to divide
-        watched = float((frame < frame.max()).sum()) * (plate.frame_h or 1.0)
-        counted[name] = (int(parents[parents > 0].nunique()), watched)
-    return counted
-
-
-def _division_rate(fields: Sequence[tuple[int, float]]) -> float:
+def _division_rate(fields: Sequence[Divided]) -> float:
     divisions, watched = map(sum, zip(*fields, strict=True))
     return divisions / watched if watched else math.nan

@@ -1,7 +1,7 @@
 """The page of followed time-lapses, and the tables beside it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
 
@@ -20,19 +20,19 @@ from cellid.report.time_lapse.figures import (
     draw_lineages,
     draw_speeds,
 )
-from cellid.report.time_lapse.lineage import largest_families
 from cellid.report.time_lapse.measures import (
     LEVELS,
     FollowedPlate,
     measure_growth,
     measure_rates,
-    measure_speeds,
 )
+from cellid.report.time_lapse.summary import SpeedQuantiles, TracksSummary, summarise_tracks
+from cellid.types import Tracks
 
 PAGE = "tracks.html"
 
 _TIMES = {"h": "h", "frame": "frames"}
-_FAMILIES = 6  # trees that a page has room for
+_BAD_NAMED = 6  # bad frames of a field, before dots
 _NOTHING = "<p>Nothing to show: {}.</p>"
 _GROWTH_NOTE = """
 <p class=note>Mean number of nuclei a field. Bands and brackets: {confidence:.0%} bootstrap interval
@@ -57,13 +57,20 @@ Where nothing lies still, the shift is unknown or that of groups of cells.</p>""
 
 
 def write_time_lapse_report(
-    plate: FollowedPlate, out: Path, settings: EvaluateSettings, facts: dict[str, str]
+    plate: FollowedPlate,
+    tracks: Iterable[tuple[str, Tracks]],
+    out: Path,
+    settings: EvaluateSettings,
+    facts: dict[str, str],
 ) -> Path:
     """Write `tracks.html`, and beside it `growth.csv`, `rates.csv` and `speeds.csv`.
 
     Parameters
     ----------
     plate : FollowedPlate
+    tracks : iterable of (str, Tracks)
+        Names of fields, and what was followed in each; those of one field are held at a
+        time. A field may be counted and not followed.
     out : Path
         Folder to write to; files of these names are replaced.
     settings : EvaluateSettings
@@ -76,16 +83,17 @@ def write_time_lapse_report(
     Path
         `tracks.html`, which needs no other file and no network.
     """
-    growth, rates = measure_growth(plate, settings), measure_rates(plate, settings)
-    speeds = measure_speeds(plate)
-    for name, table in (("growth", growth), ("rates", rates), ("speeds", speeds)):
+    summary = summarise_tracks(plate, tracks, out / "speeds.csv")
+    growth = measure_growth(plate, settings)
+    rates = measure_rates(plate, summary.divided, settings)
+    for name, table in (("growth", growth), ("rates", rates)):
         write_table(out / f"{name}.csv", table)
     sections = {
-        "Summary": _write_summary(plate, rates, speeds),
+        "Summary": _write_summary(plate, rates, summary.speeds),
         "Growth": _write_growth(plate, growth, rates, settings),
-        "Speed": _write_speeds(plate, speeds),
+        "Speed": _write_speeds(plate, summary.speeds),
         "Divisions": _write_divisions(plate, rates),
-        "Lineage": _write_lineages(plate),
+        "Lineage": _write_lineages(plate, summary),
         "Drift": _write_drift(plate),
         "Provenance": make_list(facts),
     }
@@ -95,13 +103,16 @@ def write_time_lapse_report(
     return out / PAGE
 
 
-def _write_summary(plate: FollowedPlate, rates: pd.DataFrame, speeds: pd.DataFrame) -> str:
+def _write_summary(
+    plate: FollowedPlate, rates: pd.DataFrame, speeds: Mapping[str, SpeedQuantiles]
+) -> str:
     counts = plate.tidy_counts()
+    n_followed = sum(map(len, speeds.values()))
     lost = int(counts["n"].isna().sum())
     text = (
         f"<p>{_describe_size(plate)}, {count(len(counts), 'frame')} over "
         f"{counts['time'].max():,.4g} {_TIMES[plate.time_unit]}; "
-        f"{count(len(speeds), 'nucleus', 'nuclei')} followed for at least four frames.</p>"
+        f"{count(n_followed, 'nucleus', 'nuclei')} followed for at least four frames.</p>"
     )
     if lost:
         text += (
@@ -116,7 +127,9 @@ def _write_summary(plate: FollowedPlate, rates: pd.DataFrame, speeds: pd.DataFra
     return f"{text}<ul>{items}</ul>"
 
 
-def _describe_condition(row: dict[str, float], speeds: pd.DataFrame, plate: FollowedPlate) -> str:
+def _describe_condition(
+    row: dict[str, float], speeds: Mapping[str, SpeedQuantiles], plate: FollowedPlate
+) -> str:
     """Return a sentence on growth and speed of one condition."""
     unit = plate.time_unit
     text = f"{row['name']} ({count(int(row['n_fields']), 'field')}): "
@@ -128,9 +141,8 @@ def _describe_condition(row: dict[str, float], speeds: pd.DataFrame, plate: Foll
         if not math.isnan(row["growth_low"]):
             limits = _show_range(row["doubling_low"], row["doubling_high"])
             text += f" ({limits})"
-    own = speeds.loc[speeds["condition"] == row["name"], "speed"]
-    if len(own):
-        text += f"; the median nucleus moves {own.median():.3g} {plate.speed_unit}"
+    if own := speeds.get(str(row["name"])):
+        text += f"; the median nucleus moves {own.quantile(0.5):.3g} {plate.speed_unit}"
     return f"{text}."
 
 
@@ -182,20 +194,20 @@ def _tabulate_growth(rates: pd.DataFrame, unit: str) -> str:
     return make_table([str(rates["level"].iloc[0]).capitalize(), *heads, *measured], [("", rows)])
 
 
-def _write_speeds(plate: FollowedPlate, speeds: pd.DataFrame) -> str:
-    if speeds.empty:
+def _write_speeds(plate: FollowedPlate, speeds: Mapping[str, SpeedQuantiles]) -> str:
+    if not speeds:
         return _NOTHING.format("no nucleus was followed for four frames")
     unit = plate.speed_unit
     rows = [
         [
-            text_cell(str(name)),
+            text_cell(name),
             _number_cell(len(speed), "{:,.0f}"),
             *(
                 _number_cell(speed.quantile(share), "{:.3g}")
                 for share in (0.05, 0.25, 0.5, 0.75, 0.95)
             ),
         ]
-        for name, speed in speeds.groupby("condition", sort=False)["speed"]
+        for name, speed in speeds.items()
     ]
     heads = ("Condition", "Nuclei", "5 %", "25 %", f"Median ({unit})", "75 %", "95 %")
     figure = _show(lambda theme: draw_speeds(speeds, unit, theme), "Speeds by condition")
@@ -222,8 +234,8 @@ def _write_divisions(plate: FollowedPlate, rates: pd.DataFrame) -> str:
     return make_table(heads, groups) + _DIVISION_NOTE
 
 
-def _write_lineages(plate: FollowedPlate) -> str:
-    families = largest_families(plate.fields, _FAMILIES)
+def _write_lineages(plate: FollowedPlate, summary: TracksSummary) -> str:
+    families = summary.families
     if not families:
         return _NOTHING.format("no nucleus was seen to divide")
     step, unit = plate.frame_h or 1.0, plate.time_unit
@@ -236,15 +248,15 @@ def _write_lineages(plate: FollowedPlate) -> str:
 
 
 def _write_drift(plate: FollowedPlate) -> str:
-    if not plate.fields:
+    if not plate.drifts:
         return _NOTHING.format("no field was followed")
     step, unit = plate.frame_h or 1.0, plate.time_unit
-    figure = _show(lambda theme: draw_drift(plate.fields, step, unit, theme), "Camera shifts")
+    figure = _show(lambda theme: draw_drift(plate.drifts, step, unit, theme), "Camera shifts")
     rows = []
-    for name, field in plate.fields.items():
-        shifts = field.drift[["shift_y_px", "shift_x_px"]].to_numpy()
-        bad = field.drift.loc[~field.drift["good"], "frame"]
-        shown = ", ".join(map(str, bad[:_FAMILIES])) + (" …" if len(bad) > _FAMILIES else "")
+    for name, drift in plate.drifts.items():
+        shifts = drift[["shift_y_px", "shift_x_px"]].to_numpy()
+        bad = drift.loc[~drift["good"], "frame"]
+        shown = ", ".join(map(str, bad[:_BAD_NAMED])) + (" …" if len(bad) > _BAD_NAMED else "")
         farthest = float(np.hypot(*shifts.T).max(initial=0.0))
         rows.append(
             [

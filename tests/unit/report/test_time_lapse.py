@@ -1,5 +1,6 @@
 import math
 import re
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -8,14 +9,19 @@ import pytest
 
 from cellid.config import EvaluateSettings
 from cellid.report.figures import DARK, LIGHT
-from cellid.report.time_lapse import FollowedField, FollowedPlate, write_time_lapse_report
+from cellid.report.time_lapse import FollowedPlate, write_time_lapse_report
 from cellid.report.time_lapse.figures import draw_drift, draw_growth, draw_lineages, draw_speeds
-from cellid.report.time_lapse.lineage import largest_families
+from cellid.report.time_lapse.lineage import find_families
 from cellid.report.time_lapse.measures import (
     EVERYTHING,
     measure_growth,
     measure_rates,
+)
+from cellid.report.time_lapse.summary import (
+    SpeedQuantiles,
+    count_divisions,
     measure_speeds,
+    summarise_tracks,
 )
 from cellid.types import Tracks
 
@@ -37,21 +43,18 @@ def family():
         for frame in range(begin, end + 1)
     ]
     spots = pd.DataFrame(rows, columns=["track", "frame", "y_stable", "x_stable"])
-    still = np.zeros(10)
-    drift = pd.DataFrame({"frame": range(10), "shift_y_px": still, "shift_x_px": still})
-    return FollowedField(Tracks(spots, lineage), drift.assign(good=True))
+    return Tracks(spots, lineage)
 
 
-def family_plate():
-    counts = pd.DataFrame({"field": "f", "well": None, "frame": range(10), "n_nuclei": 2.0})
-    return FollowedPlate(counts, {"f": family()})
+def count_all(tracks):
+    return {name: count_divisions(each) for name, each in tracks.items()}
 
 
 @pytest.mark.filterwarnings("error")
 def test_an_empty_plate_has_a_page(tmp_path):
     counts = pd.DataFrame({"field": "f", "well": "A1", "frame": range(10), "n_nuclei": 0})
     counts[["n_calibrated", "n_low", "n_high"]] = 0.0
-    page = write_time_lapse_report(FollowedPlate(counts, {}), tmp_path, SETTINGS, {})
+    page = write_time_lapse_report(FollowedPlate(counts, {}), [], tmp_path, SETTINGS, {})
     assert not re.search(r"\bnan\b", page.read_text())
 
 
@@ -65,7 +68,8 @@ def test_growth_from_no_nuclei_is_drawn_without_a_logarithm():
 
 
 def test_doubling_times_and_divisions_are_those_put_in():
-    rates = measure_rates(make_plate(), SETTINGS)
+    plate, tracks = make_plate()
+    rates = measure_rates(plate, count_all(tracks), SETTINGS)
 
     assert rates["level"].tolist() == ["condition"] * 2 + ["well"] * 4
     assert rates["n_fields"].tolist() == [6, 6, 3, 3, 3, 3]
@@ -80,7 +84,7 @@ def test_doubling_times_and_divisions_are_those_put_in():
 
 
 def test_growth_is_the_mean_of_fields_with_its_interval():
-    plate = make_plate(sites=4)
+    plate, _ = make_plate(sites=4)
     growth = measure_growth(plate, SETTINGS)
     first = growth[(growth["name"] == "A1") & (growth["frame"] == 20)].iloc[0]
     seen = plate.counts.query("well == 'A1' and frame == 20")["n_nuclei"]
@@ -91,7 +95,7 @@ def test_growth_is_the_mean_of_fields_with_its_interval():
 
 
 def test_a_missing_count_is_interpolated_and_calibrated_counts_come_first():
-    counts = make_plate(wells=("A1",), sites=2).counts
+    counts = make_plate(wells=("A1",), sites=2)[0].counts
     counts["n_calibrated"] = 2 * counts["n_nuclei"]
     counts.loc[counts["frame"].isin([2, 3, 4]), "n_calibrated"] = [90, np.nan, 94, 70, 50, 70]
     counts.loc[counts["frame"] == N_FRAMES - 1, "n_calibrated"] = [np.nan, 60]
@@ -102,47 +106,74 @@ def test_a_missing_count_is_interpolated_and_calibrated_counts_come_first():
 
 
 def test_one_field_has_no_interval():
-    plate = make_plate(wells=("A1",), sites=1)
+    plate, tracks = make_plate(wells=("A1",), sites=1)
     assert measure_growth(plate, SETTINGS)[["low", "high"]].isna().all(axis=None)
-    rates = measure_rates(plate, SETTINGS)
+    rates = measure_rates(plate, count_all(tracks), SETTINGS)
     assert rates["doubling"].notna().all()
     assert rates[["doubling_low", "growth_high", "divisions_low"]].isna().all(axis=None)
 
 
 def test_what_does_not_grow_has_no_doubling_time():
-    row = measure_rates(family_plate(), SETTINGS).iloc[0]
+    counts = pd.DataFrame({"field": "f", "well": None, "frame": range(10), "n_nuclei": 2.0})
+    row = measure_rates(FollowedPlate(counts, {}), count_all({"f": family()}), SETTINGS).iloc[0]
     assert row["growth"] == 0
     assert math.isnan(row["doubling"])
     # 2 divisions; 31 spots are not in the last frame
     assert row["divisions"] == pytest.approx(2 / (4 + 3 + 5 + 2 + 2 + 9))
 
 
-def test_speeds_are_in_micrometres_an_hour_where_both_are_known():
-    plate = make_plate()
-    speeds = measure_speeds(plate).groupby("condition")["speed"].median()
+def test_speeds_are_in_micrometres_an_hour_where_both_are_known(tmp_path):
+    plate, tracks = make_plate()
+    speeds = summarise_tracks(plate, tracks.items(), tmp_path / "speeds.csv").speeds
     for condition, step in STEP_PX.items():
-        assert speeds[condition] == pytest.approx(step * 1.5 / FRAME_H, rel=0.1)
-    unknown = measure_speeds(replace(plate, pixel_size_um=None, frame_h=None))
-    assert unknown.loc[unknown["condition"] == "control", "speed"].median() == pytest.approx(
-        STEP_PX["control"], rel=0.1
-    )
+        assert speeds[condition].quantile(0.5) == pytest.approx(step * 1.5 / FRAME_H, rel=0.1)
+    unknown = replace(plate, pixel_size_um=None, frame_h=None)
+    speeds = summarise_tracks(unknown, tracks.items(), tmp_path / "speeds.csv").speeds
+    assert speeds["control"].quantile(0.5) == pytest.approx(STEP_PX["control"], rel=0.1)
+
+
+def test_quantiles_of_parts_are_those_of_all():
+    speeds = np.random.default_rng(0).lognormal(1, 1, 5000)
+    speeds[:600] = 0
+    quantiles = SpeedQuantiles()
+    for part in np.array_split(speeds, 7):
+        quantiles.add(pd.Series(part))
+    assert len(quantiles) == 5000
+    for share in (0, 0.1, 0.5, 0.95, 1):
+        expected = np.quantile(speeds, share, method="lower")
+        assert quantiles.quantile(share) == pytest.approx(expected, rel=0.005)
+
+
+def test_the_tracks_of_one_field_are_held_at_a_time(tmp_path):
+    plate, tracks = make_plate(("A1",), 3)
+    alive = []
+
+    def read():
+        for name, each in tracks.items():
+            copied = Tracks(each.spots.copy(), each.lineage)
+            alive.append(weakref.ref(copied.spots))
+            yield name, copied
+            del copied
+            assert sum(spots() is not None for spots in alive) <= 1
+
+    summarise_tracks(plate, read(), tmp_path / "speeds.csv")
+    speeds = pd.read_csv(tmp_path / "speeds.csv")
+    assert speeds.groupby("field").size().to_dict() == {
+        name: len(measure_speeds(each, 1.0)) for name, each in tracks.items()
+    }
 
 
 def test_speed_counts_frames_not_seen_and_leaves_short_tracks_out():
-    plate = family_plate()
-    spots = plate.fields["f"].tracks.spots
-    field = replace(
-        plate.fields["f"],
-        tracks=Tracks(spots[spots["frame"] != 8], plate.fields["f"].tracks.lineage),
-    )
-    speeds = measure_speeds(replace(plate, fields={"f": field}))
+    tracks = family()
+    spots = tracks.spots[tracks.spots["frame"] != 8]
+    speeds = measure_speeds(Tracks(spots, tracks.lineage), 1.0)
     assert speeds["track"].tolist() == [1, 3, 6]
     assert speeds["n_steps"].tolist() == [3, 4, 8]
     assert speeds["speed"].tolist() == [2, 2, 2]
 
 
 def test_a_family_tree_has_mothers_between_their_daughters():
-    (tree,) = largest_families({"f": family()}, 6)
+    (tree,) = find_families("f", family(), 6)
     assert tree.founder == 1
     rows = tree.lines.set_index("track")["row"]
     assert rows.to_dict() == {1: 1.25, 2: 0.5, 3: 2, 4: 0, 5: 1}
@@ -153,16 +184,17 @@ def test_a_family_tree_has_mothers_between_their_daughters():
     assert len(axes.lines) == 4
 
 
-def test_the_largest_families_come_first():
-    families = largest_families(make_plate().fields, 5)
+def test_the_largest_families_of_all_fields_come_first(tmp_path):
+    plate, tracks = make_plate()
+    families = summarise_tracks(plate, tracks.items(), tmp_path / "speeds.csv").families
     sizes = [len(each.lines) for each in families]
-    assert len(sizes) == 5
-    assert sizes == sorted(sizes, reverse=True)
+    every = [len(f.lines) for name in tracks for f in find_families(name, tracks[name], 99)]
+    assert sizes == sorted(every, reverse=True)[:6]
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
-def test_figures_show_what_was_measured(theme):
-    plate = make_plate()
+def test_figures_show_what_was_measured(tmp_path, theme):
+    plate, tracks = make_plate()
     growth = measure_growth(plate, SETTINGS)
     wells = dict(zip(plate.counts["well"], plate.counts["condition"], strict=True))
     by_condition, by_well = draw_growth(growth, wells, "h", theme).axes
@@ -171,18 +203,19 @@ def test_figures_show_what_was_measured(theme):
     np.testing.assert_array_equal(by_condition.lines[0].get_ydata(), curve["mean"])
     colours = [line.get_color() for line in by_well.lines]
     assert colours[0] == colours[1] == by_condition.lines[0].get_color() != colours[2]
-    (speed,) = draw_speeds(measure_speeds(plate), "µm/h", theme).axes
+    speeds = summarise_tracks(plate, tracks.items(), tmp_path / "speeds.csv").speeds
+    (speed,) = draw_speeds(speeds, "µm/h", theme).axes
     names = [label.get_text() for label in speed.get_yticklabels()]
     assert [name.partition(" (")[0] for name in names] == list(DOUBLING_H)
-    down, right = draw_drift({"A1_1": plate.fields["A1_1"]}, 2.0, "h", theme).axes
-    drift = plate.fields["A1_1"].drift
+    down, right = draw_drift({"A1_1": plate.drifts["A1_1"]}, 2.0, "h", theme).axes
+    drift = plate.drifts["A1_1"]
     np.testing.assert_array_equal(down.lines[0].get_ydata(), drift["shift_y_px"])
     np.testing.assert_array_equal(right.lines[0].get_ydata(), drift["shift_x_px"])
     assert down.lines[1].get_xdata().tolist() == [18.0]
 
 
-def write(plate, folder):
-    page = write_time_lapse_report(plate, folder, SETTINGS, {"Images": "<frames>"})
+def write(plate, tracks, folder):
+    page = write_time_lapse_report(plate, tracks.items(), folder, SETTINGS, {"Images": "<frames>"})
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"https?://|@import|\burl\(", text)
     parsed = Page(text)
@@ -197,13 +230,13 @@ def no_pictures(monkeypatch):
 
 
 def test_the_page_stands_alone_and_tells_the_numbers(tmp_path):
-    plate = make_plate(wells=("A1", "B1"), sites=2)
+    plate, tracks = make_plate(wells=("A1", "B1"), sites=2)
     plate.counts.loc[7, "n_nuclei"] = np.nan
     plate.counts["n_calibrated"] = 1.1 * plate.counts["n_nuclei"]
     plate.counts["n_low"] = plate.counts["n_nuclei"]
     plate.counts["n_high"] = 1.2 * plate.counts["n_nuclei"]
 
-    page = write(plate, tmp_path)
+    page = write(plate, tracks, tmp_path)
 
     assert all(address.startswith(("data:image/png", "#")) for address in page.addresses)
     words = page.words()
@@ -219,7 +252,7 @@ def test_the_page_stands_alone_and_tells_the_numbers(tmp_path):
 
 
 def test_without_map_pixel_size_and_times_the_page_is_in_pixels_and_frames(tmp_path, no_pictures):
-    words = write(make_plate(("A1",), 1, known=False), tmp_path).words()
+    words = write(*make_plate(("A1",), 1, known=False), tmp_path).words()
     assert "over 24 frames" in words
     assert f"{EVERYTHING} (1 field)" in words
     assert "px/frame" in words
@@ -227,6 +260,6 @@ def test_without_map_pixel_size_and_times_the_page_is_in_pixels_and_frames(tmp_p
 
 
 def test_counts_alone_have_a_page(tmp_path, no_pictures):
-    counts = make_plate(("A1",), 1).counts
-    words = write(FollowedPlate(counts, {}, frame_h=2.0), tmp_path).words()
+    counts = make_plate(("A1",), 1)[0].counts
+    words = write(FollowedPlate(counts, {}, frame_h=2.0), {}, tmp_path).words()
     assert words.count("Nothing to show") == 3

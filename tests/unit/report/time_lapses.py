@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cellid.report.time_lapse import FollowedField, FollowedPlate
+from cellid.report.time_lapse import FollowedPlate
 from cellid.types import Tracks
 
 N_FRAMES = 25
@@ -41,23 +41,26 @@ def grow(random, doubling_h, step_px, n_first=40):
         table.sort_values(["track", "frame"], ignore_index=True),
         pd.DataFrame(lineage, columns=["track", "begin", "end", "parent"]).sort_values("track"),
     )
-    return FollowedField(tracks, shifts)
+    return tracks, shifts
 
 
 def make_plate(wells=("A1", "A2", "B1", "B2"), sites=3, known=True):
-    """Return a plate whose wells A are the control; ``known``: map, pixel size and times."""
+    """Return a plate whose wells A are the control, and the tracks of its fields.
+
+    ``known``: map, pixel size and times.
+    """
     random = np.random.default_rng(0)
-    fields, counts = {}, []
+    tracks, drifts, counts = {}, {}, []
     for well in wells:
         condition = list(DOUBLING_H)[well.startswith("B")]
         for site in range(1, sites + 1):
-            field = grow(random, DOUBLING_H[condition], STEP_PX[condition])
-            fields[f"{well}_{site}"] = field
-            seen = field.tracks.spots.groupby("frame").size()
+            name = f"{well}_{site}"
+            tracks[name], drifts[name] = grow(random, DOUBLING_H[condition], STEP_PX[condition])
+            seen = tracks[name].spots.groupby("frame").size()
             rows = pd.DataFrame({"frame": seen.index, "n_nuclei": seen.to_numpy(float)})
-            counts.append(rows.assign(field=f"{well}_{site}", well=well, condition=condition))
+            counts.append(rows.assign(field=name, well=well, condition=condition))
     table = pd.concat(counts, ignore_index=True)
     if not known:
-        return FollowedPlate(table.drop(columns="condition").assign(well=None), fields)
+        return FollowedPlate(table.drop(columns="condition").assign(well=None), drifts), tracks
     table["time_h"] = 1000 + FRAME_H * table["frame"]
-    return FollowedPlate(table, fields, pixel_size_um=1.5, frame_h=FRAME_H)
+    return FollowedPlate(table, drifts, pixel_size_um=1.5, frame_h=FRAME_H), tracks
