@@ -5,10 +5,11 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import tomli_w
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from cellid.config import Recipe
 from cellid.errors import CellidError
@@ -31,7 +32,8 @@ def load_recipe(
         A TOML recipe; it may hold any part of the settings, ``"none"`` as below.
     overrides : iterable of str
         ``"train.epochs=400"``: a dotted key that must exist, and a TOML value; ``none``
-        unsets a setting that may be unset.
+        unsets a setting that may be unset. One that names another choice, such as
+        ``"train.loss.name=dice"``, drops what preset and file say of the former.
 
     Returns
     -------
@@ -53,28 +55,32 @@ def load_recipe(
             remedy="choose one of them; change single settings with --set",
         )
     packaged = resources.files("cellid") / "presets" / f"{name}.toml"
-    values = tomllib.loads(packaged.read_text(encoding="utf-8"))
+    values = Recipe().model_dump()
+    _merge(values, tomllib.loads(packaged.read_text(encoding="utf-8")))
     _merge(values, from_file)
     values["preset"] = name
-    for override in overrides:
-        _merge(values, _parse_override(override, Recipe))
+    _merge(values, _parse_overrides(overrides, Recipe))
     return parse_settings(Recipe, values, subject=str(file or "settings"))
 
 
 def override_settings(kind: type[_Kind], overrides: Iterable[str]) -> _Kind:
     """Return the default settings of ``kind`` with overrides as in `load_recipe`."""
-    values: dict[str, Any] = {}
-    for override in overrides:
-        _merge(values, _parse_override(override, kind))
+    values = kind().model_dump()
+    _merge(values, _parse_overrides(overrides, kind))
     return parse_settings(kind, values, subject="--set")
 
 
 def describe_settings(settings: BaseModel, prefix: str = "") -> str:
-    """Return a line a setting: its dotted name, value and meaning."""
+    """Return a line a setting: its dotted name, value and meaning.
+
+    Where settings are chosen by name, a line lists the names; then come those of the chosen.
+    """
     lines = []
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
+            if choices := _choices(field):
+                lines.append(f"# {prefix}{name}: {field.description}; name is {', '.join(choices)}")
             lines.append(describe_settings(value, f"{prefix}{name}."))
         else:
             shown = "none" if value is None else value
@@ -98,9 +104,18 @@ def parse_settings(kind: type[_Kind], values: Mapping[str, Any], subject: str) -
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or kind.__name__
+        key, choice = _locate(kind, first["loc"])
         if first["type"] == "extra_forbidden":
+            if choice:
+                raise _not_of_choice(choice, key, subject) from None
             raise _unknown_setting(kind, key, subject) from None
+        if first["type"] == "union_tag_invalid":
+            raise CellidError(
+                f"setting {key}.name ({subject})",
+                expected=f"one of {first['ctx']['expected_tags']}",
+                got=repr(first["ctx"]["tag"]),
+                remedy="choose one of them",
+            ) from None
         raise CellidError(
             f"setting {key} ({subject})",
             expected=first["msg"],
@@ -115,7 +130,10 @@ def write_recipe(recipe: Recipe) -> str:
 
 
 def setting_names(kind: type[BaseModel], prefix: str = "") -> list[str]:
-    """Return the dotted names of all settings of ``kind``."""
+    """Return the dotted names of all settings of ``kind``.
+
+    Where settings are chosen by name: that of the choice as a whole, and of all its choices.
+    """
     names = []
     for name, field in kind.model_fields.items():
         inner = field.annotation
@@ -123,7 +141,37 @@ def setting_names(kind: type[BaseModel], prefix: str = "") -> list[str]:
             names += setting_names(inner, f"{prefix}{name}.")
         else:
             names.append(prefix + name)
-    return names
+            for choice in _choices(field).values():
+                names += setting_names(choice, f"{prefix}{name}.")
+    return list(dict.fromkeys(names))
+
+
+def _choices(field: FieldInfo) -> dict[str, type[BaseModel]]:
+    """Return the settings that a field chooses from, by name; none for other fields."""
+    if field.discriminator is None:
+        return {}
+    return {kind.model_fields["name"].default: kind for kind in get_args(field.annotation)}
+
+
+def _locate(
+    kind: type[BaseModel], place: tuple[int | str, ...]
+) -> tuple[str, type[BaseModel] | None]:
+    """Return the dotted key of a pydantic place, and the choice that it lies in, if any."""
+    parts: list[str] = []
+    inside: type[BaseModel] | None = kind
+    choices: dict[str, type[BaseModel]] = {}
+    choice = None
+    for part in map(str, place):
+        if part in choices:  # pydantic says which; a key does not
+            inside = choice = choices[part]
+            choices = {}
+            continue
+        parts.append(part)
+        field = inside.model_fields.get(part) if inside else None
+        choices = _choices(field) if field else {}
+        inner = field.annotation if field else None
+        inside = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+    return ".".join(parts) or kind.__name__, choice
 
 
 def _unknown_setting(kind: type[BaseModel], key: str, subject: str) -> CellidError:
@@ -137,6 +185,18 @@ def _unknown_setting(kind: type[BaseModel], key: str, subject: str) -> CellidErr
     )
 
 
+def _not_of_choice(choice: type[BaseModel], key: str, subject: str) -> CellidError:
+    table = key.rpartition(".")[0]
+    chosen = choice.model_fields["name"].default
+    own = [name for name in choice.model_fields if name != "name"]
+    return CellidError(
+        f"setting {key} ({subject})",
+        expected=f"a setting of {table}.name={chosen}: {', '.join(own)}",
+        got=f"{key!r}, which it has not",
+        remedy=f"leave it out, or choose another {table}.name",
+    )
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return _map_values(tomllib.loads(file.read_text(encoding="utf-8")), _word_to_none)
@@ -147,6 +207,14 @@ def _read_toml(file: Path) -> dict[str, Any]:
             got=str(error),
             remedy="check the path and the line named",
         ) from None
+
+
+def _parse_overrides(texts: Iterable[str], kind: type[BaseModel]) -> dict[str, Any]:
+    """Return all overrides as one nested table, so that their order does not matter."""
+    values: dict[str, Any] = {}
+    for text in texts:
+        _merge(values, _parse_override(text, kind))
+    return values
 
 
 def _parse_override(text: str, kind: type[BaseModel]) -> dict[str, Any]:
@@ -189,8 +257,13 @@ def _map_values(values: Mapping[str, Any], change: Callable[[Any], Any]) -> dict
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
+    """Write ``other`` over ``into``; a table of another ``name`` takes the place of the former."""
     for key, value in other.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+        if (
+            isinstance(value, Mapping)
+            and isinstance(into.get(key), dict)
+            and ("name" not in value or value["name"] == into[key].get("name", value["name"]))
+        ):
             _merge(into[key], value)
         else:
             into[key] = dict(value) if isinstance(value, Mapping) else value

@@ -19,7 +19,7 @@ from cellid.config import Recipe, Settings
 from cellid.errors import CellidError
 from cellid.recipes import parse_settings
 
-VERSION = 1
+VERSION = 2
 WEIGHTS = "model.weights.h5"
 
 

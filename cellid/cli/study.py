@@ -63,7 +63,7 @@ def alpha(
     set_: Overrides = None,
     values: Annotated[
         list[float],
-        typer.Option("--value", help="A value of train.alpha; give the option once for each."),
+        typer.Option("--value", help="A value of train.loss.alpha; give the option once for each."),
     ] = _ALPHAS,
 ) -> None:
     """Say what the weight of nucleus against background does: a training a value of α.

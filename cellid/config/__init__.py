@@ -19,6 +19,18 @@ from cellid.config.data import (
     SelectSettings,
     SplitSettings,
 )
+from cellid.config.loss import (
+    COMBINED_WEIGHTS,
+    BinaryFocalSettings,
+    CombinedFTSettings,
+    CombinedSettings,
+    DiceSettings,
+    FocalSettings,
+    FocalTverskySettings,
+    LossSettings,
+    TverskySettings,
+    WeightedBceSettings,
+)
 from cellid.config.model import (
     AugmentSettings,
     NetworkSettings,
@@ -39,17 +51,25 @@ from cellid.config.simulation import SimulateSettings
 from cellid.config.tracking import TrackOutputSettings, TrackSettings
 
 __all__ = [
+    "COMBINED_WEIGHTS",
     "AlphaStudySettings",
     "AugmentSettings",
+    "BinaryFocalSettings",
     "ClaheSettings",
+    "CombinedFTSettings",
+    "CombinedSettings",
     "CorrectSettings",
     "CropSettings",
     "DetectionSettings",
+    "DiceSettings",
     "EvaluateSettings",
     "ExpertSettings",
+    "FocalSettings",
+    "FocalTverskySettings",
     "InputSettings",
     "LabelSettings",
     "LearningCurveSettings",
+    "LossSettings",
     "NetworkSettings",
     "NoiseStudySettings",
     "OutputSettings",
@@ -64,4 +84,6 @@ __all__ = [
     "TrackOutputSettings",
     "TrackSettings",
     "TrainSettings",
+    "TverskySettings",
+    "WeightedBceSettings",
 ]

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from cellid.config.base import Settings
+from cellid.config.loss import BinaryFocalSettings, LossSettings
 
 
 class NetworkSettings(Settings):
@@ -58,8 +59,7 @@ class TrainSettings(Settings):
         "constant",
         description="cosine: a short rise, then half a cosine down to zero at the last epoch",
     )
-    gamma: float = Field(2.0, ge=0, description="focusing exponent of the focal loss")
-    alpha: float = Field(0.5, gt=0, lt=1, description="weight of nucleus against background")
+    loss: LossSettings = Field(BinaryFocalSettings(), description="what training makes small")
     split_touching: bool = Field(
         False, description="teach the network a one-pixel gap between touching nuclei"
     )

@@ -84,5 +84,5 @@ class AlphaStudySettings(Settings):
     """Which weights of nucleus against background are compared (section 7.2.2)."""
 
     values: tuple[_Share, ...] = Field(
-        (0.25, 0.5, 0.75), min_length=2, description="values of train.alpha, a training each"
+        (0.25, 0.5, 0.75), min_length=2, description="values of train.loss.alpha, a training each"
     )

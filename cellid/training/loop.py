@@ -12,7 +12,7 @@ from cellid.config import Recipe, TrainSettings
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.io.writers import write_table
-from cellid.nn.losses import binary_focal_crossentropy
+from cellid.nn.losses import build_loss
 from cellid.training.backend import compile_with_xla
 from cellid.training.checkpoint import Progress, write_checkpoint
 from cellid.training.windows import TrainingWindows, ValidationWindows
@@ -44,7 +44,7 @@ def compile_model(model: keras.Model, settings: TrainSettings, steps_per_epoch: 
         )
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
-        loss=binary_focal_crossentropy(settings.gamma, settings.alpha),
+        loss=build_loss(settings.loss),
         metrics=[keras.metrics.BinaryIoU(target_class_ids=[1], name="iou")],
         jit_compile=compile_with_xla(),
     )

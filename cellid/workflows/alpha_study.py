@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from cellid.config import AlphaStudySettings, Recipe
+from cellid.config import AlphaStudySettings, BinaryFocalSettings, Recipe
 from cellid.dataset import Dataset
+from cellid.errors import CellidError
 from cellid.report import score_evaluation
 from cellid.report.alpha_study import EVEN_ODDS, WeighedRun, write_alpha_study
 from cellid.workflows.evaluation import choose_split, predict_split
@@ -32,7 +33,7 @@ def study_alpha(
         A new folder, or that of the same study. Each training gets a run folder in it, such as
         `alpha-0.25`; the result is `alpha.csv`, `alpha.png` and `report.html`.
     recipe : Recipe
-        Of every training, but for `train.alpha`.
+        Of every training, but for `train.loss.alpha`; its loss is ``binary_focal``.
     settings : AlphaStudySettings
     say : callable
         Told what is going on.
@@ -45,8 +46,16 @@ def study_alpha(
     Raises
     ------
     CellidError
-        If there is too little to train on, or ``out`` holds something else.
+        If the loss is another, there is too little to train on, or ``out`` holds something else.
     """
+    loss = recipe.train.loss
+    if not isinstance(loss, BinaryFocalSettings):
+        raise CellidError(
+            "train.loss.name",
+            expected="binary_focal, whose α is studied",
+            got=loss.name,
+            remedy="leave out what changes train.loss",
+        )
     dataset.check_trainable()
     open_study(out / _ABOUT, dataset, recipe)
     split = choose_split(dataset, say)
@@ -54,7 +63,8 @@ def study_alpha(
     for alpha in sorted(settings.values):
         name = f"alpha-{alpha:g}"
         say(f"training {len(runs) + 1} of {len(settings.values)}: {name}")
-        train = recipe.train.model_copy(update={"alpha": alpha})
+        weighed_loss = loss.model_copy(update={"alpha": alpha})
+        train = recipe.train.model_copy(update={"loss": weighed_loss})
         weighed = recipe.model_copy(update={"train": train})
         runs[alpha] = _evaluate(dataset, out / name, weighed, split, say)
     report = write_alpha_study(runs, recipe, out)

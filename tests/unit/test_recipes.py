@@ -9,7 +9,18 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from cellid import config
-from cellid.config import Recipe, Settings, SimulateSettings, SplitSettings
+from cellid.config import (
+    BinaryFocalSettings,
+    CombinedSettings,
+    DiceSettings,
+    FocalSettings,
+    FocalTverskySettings,
+    LossSettings,
+    Recipe,
+    Settings,
+    SimulateSettings,
+    SplitSettings,
+)
 from cellid.errors import CellidError
 from cellid.recipes import (
     PRESETS,
@@ -71,7 +82,8 @@ def test_the_thesis_preset_is_the_thesis() -> None:
     assert (model.filters, model.depth, model.dropout, model.nucleus_px) == (64, 4, 0.05, None)
     train = recipe.train
     assert (train.epochs, train.patience, train.batch_size, train.window_px) == (3000, 250, 4, 512)
-    assert (train.learning_rate, train.gamma, train.alpha) == (2e-4, 2.0, 0.5)
+    assert train.learning_rate == 2e-4
+    assert train.loss.model_dump() == {"name": "binary_focal", "gamma": 2.0, "alpha": 0.5}
     assert (recipe.predict.threshold, recipe.predict.seed_distance) == (0.5, 0.0)
 
 
@@ -124,8 +136,56 @@ def test_words_need_no_quotes(override: str, value: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("overrides", "loss"),
+    [
+        (["train.loss.gamma=1.5"], BinaryFocalSettings(gamma=1.5)),
+        (["train.loss.name=dice"], DiceSettings()),
+        (["train.loss.gamma=1.5", "train.loss.name=focal"], FocalSettings(gamma=1.5)),
+        (
+            ["train.loss={name='combined', weights='overcrowd'}"],
+            CombinedSettings(weights="overcrowd"),
+        ),
+    ],
+)
+def test_a_loss_is_chosen_by_name(overrides: list[str], loss: LossSettings, tmp_path: Path) -> None:
+    recipe = load_recipe(overrides=overrides)
+    assert recipe.train.loss == loss
+    file = tmp_path / "recipe.toml"
+    file.write_text(write_recipe(recipe), encoding="utf-8")
+    assert load_recipe(file=file) == recipe
+
+
+def test_another_loss_takes_nothing_from_the_former(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[train.loss]\nname = "focal_tversky"\ngamma = 3\nalpha = 0.6\n')
+    same = load_recipe(file=file, overrides=["train.loss.name=focal_tversky"])
+    assert same.train.loss == FocalTverskySettings(gamma=3, alpha=0.6)
+    assert load_recipe(file=file, overrides=["train.loss.name=focal"]).train.loss == FocalSettings()
+
+
+@pytest.mark.parametrize(
+    ("override", "subject", "expected"),
+    [
+        ("train.loss.alpha=0.5", "setting train.loss.alpha ", r"train\.loss\.name=dice: smoothing"),
+        ("train.loss.smoothing=0", "setting train.loss.smoothing ", "greater than 0"),
+        ("train.loss.name=dyce", "setting train.loss.name ", "'binary_focal', .*'dice', "),
+        ("train.loss=dice", "setting train.loss ", "dictionary"),
+    ],
+)
+def test_a_wrong_setting_of_a_loss_says_what_it_has(
+    override: str, subject: str, expected: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[train.loss]\nname = "dice"\n')
+    with pytest.raises(CellidError, match=expected) as caught:
+        load_recipe(file=file, overrides=[override])
+    assert caught.value.subject.startswith(subject)
+
+
+@pytest.mark.parametrize(
     ("wrong", "right"),
     [
+        ("train.loss.gama", "train.loss.gamma"),
         ("train.epoch", "train.epochs"),
         ("epochs", "train.epochs"),
         ("modle.filters", "model.filters"),
@@ -199,7 +259,12 @@ def test_other_settings_take_overrides_too() -> None:
 def test_every_setting_is_told_with_its_meaning() -> None:
     recipe = load_recipe("fast", overrides=["model.nucleus_px=none"])
     lines = describe_settings(recipe).splitlines()
-    assert [line.split(" = ")[0] for line in lines] == setting_names(Recipe)
+    others = ("", ".nucleus_weight", ".smoothing", ".weights")  # of losses that are not chosen
+    told = [line.split(" = ")[0] for line in lines if not line.startswith("#")]
+    not_told = [f"train.loss{name}" for name in others]
+    assert told == [name for name in setting_names(Recipe) if name not in not_told]
+    choices = next(line for line in lines if line.startswith("# train.loss: "))
+    assert choices.endswith("dice, tversky, focal_tversky, combined, combined_ft")
     assert "model.nucleus_px = none  # images are rescaled" in "\n".join(lines)
     assert "train.batch_size = 4  # windows a step" in lines
     assert "None" not in "".join(line.rpartition("  # ")[2] for line in lines)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from cellid.config import Recipe, TrainSettings
+from cellid.config import BinaryFocalSettings, Recipe, TrainSettings
 from cellid.errors import CellidError
 from cellid.models.network import build_network
 from cellid.training.backend import choose_precision, has_gpu, make_deterministic
@@ -146,10 +146,11 @@ def test_the_cosine_rises_then_falls_to_zero(tiny_recipe: Recipe) -> None:
 
 def test_adam_and_the_focal_loss_are_those_of_the_settings(tiny_recipe: Recipe) -> None:
     model = build_network(tiny_recipe.model)
-    compile_model(model, TrainSettings(gamma=1.5, alpha=0.3, learning_rate=3e-4), 10)
+    loss = BinaryFocalSettings(gamma=1.5, alpha=0.3)
+    compile_model(model, TrainSettings(loss=loss, learning_rate=3e-4), 10)
     assert isinstance(model.optimizer, keras.optimizers.Adam)
     assert float(model.optimizer.learning_rate) == pytest.approx(3e-4)
-    assert (model.loss.gamma, model.loss.alpha) == (1.5, 0.3)
+    assert (model.loss.gamma, model.loss.nucleus_weight) == (1.5, 0.3)
     assert model.jit_compile == has_gpu()
 
 
