@@ -107,3 +107,12 @@ def test_alphas_that_cannot_be_compared(
     assert cellid("study", "alpha", tiny_dataset.folder, "--out", tmp_path / "out", *options) == 2
     assert "--value" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_alpha_is_studied_in_the_loss_that_has_it(
+    tiny_dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--out", tmp_path / "out", "--set", "train.loss.name=tversky"]
+    assert cellid("study", "alpha", tiny_dataset.folder, *options) == 2
+    assert "expected: binary_focal" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
