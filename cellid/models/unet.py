@@ -2,33 +2,31 @@
 
 from functools import partial
 
-import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from cellid.config import NetworkSettings
-from cellid.nn.blocks import double_convolution, logistic_head, up_convolution
+from cellid.nn.blocks import double_convolution, up_convolution
 
 
-def build_unet(settings: NetworkSettings) -> keras.Model:
-    """Return an untrained U-Net.
+def unet_features(inputs: KerasTensor, settings: NetworkSettings) -> KerasTensor:
+    """Return what a U-Net makes of an image, before its head.
 
     Two 3×3 convolutions a level, ``filters`` kernels on the first level and twice as many
-    after each 2×2 max pooling; transposed convolutions and concatenation on the way up; a
-    1×1 convolution with a sigmoid on top. With 64 kernels and four poolings it has
-    31.06 million weights, 31.04 million of them trainable.
+    after each 2×2 max pooling; transposed convolutions and concatenation on the way up.
+    With 64 kernels, four poolings and a 1×1 convolution as its head it has 31.06 million
+    weights, 31.04 million of them trainable.
 
     Parameters
     ----------
+    inputs : (B, Y, X, C) KerasTensor
+        Y and X multiples of ``2^depth``.
     settings : NetworkSettings
-        Size, depth, dropout and input channels.
+        Size, depth and dropout.
 
     Returns
     -------
-    keras.Model
-        ``(B, Y, X, C)`` float32 to ``(B, Y, X, 1)`` float32 probability; Y and X multiples
-        of ``2^depth``.
+    (B, Y, X, filters) KerasTensor
     """
-    inputs = keras.Input((None, None, settings.input_channels), name="image")
     convolve = partial(
         double_convolution, dropout=settings.dropout, momentum=settings.norm_momentum
     )
@@ -44,10 +42,10 @@ def build_unet(settings: NetworkSettings) -> keras.Model:
         x = up_convolution(x, width, f"up{level}_transpose")
         x = layers.Concatenate(name=f"up{level}_concat")([skips[level], x])
         x = convolve(x, width, name=f"up{level}")
-    return keras.Model(inputs, logistic_head(x, "probability"), name="unet")
+    return x
 
 
-def reach_px(settings: NetworkSettings) -> int:
+def unet_reach_px(settings: NetworkSettings) -> int:
     """Return a bound of how far away a pixel can still change the output at another, pixels.
 
     Each of the two 3×3 convolutions of level ``l`` reaches ``2^l`` pixels of the input, on
