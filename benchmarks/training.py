@@ -18,7 +18,7 @@ import numpy as np
 from cellid.models.network import build_network
 from cellid.recipes import load_recipe
 from cellid.training.loop import compile_model
-from cellid.training.windows import Sample, TrainingWindows
+from cellid.training.windows import Sample, TrainingWindows, make_targets
 
 
 def main() -> None:
@@ -36,7 +36,8 @@ def main() -> None:
     for _ in range(n_crops):
         image = rng.standard_normal((side, side), dtype=np.float32)
         labels = (image > 1).astype(np.int32)
-        samples.append(Sample(image, labels > 0, labels, np.ones_like(labels, np.bool_), 1.0))
+        ones = np.ones_like(image)
+        samples.append(Sample(image, make_targets(labels, recipe), ones, labels, ones > 0))
     windows = TrainingWindows(samples, recipe, epoch=0)
     model = build_network(recipe.model)
     compile_model(model, recipe.train, len(windows))

@@ -5,24 +5,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellid.config import AugmentSettings
-from cellid.types import Frame, Mask
+from cellid.types import Frame
 
 
 def sample_window(
-    image: Frame, masks: Mask, window_px: int, settings: AugmentSettings, rng: np.random.Generator
-) -> tuple[Frame, Mask]:
+    image: Frame, maps: Frame, window_px: int, settings: AugmentSettings, rng: np.random.Generator
+) -> tuple[Frame, Frame]:
     """Draw one augmented training window.
 
     A window at a random place is rotated, shifted, sheared, mirrored and zoomed by one
     affine map, so that pixels are interpolated once: linearly for the image, by the nearest
-    pixel for the masks. Blank space is filled by reflection at the border. The intensities
+    pixel for the maps. Blank space is filled by reflection at the border. The intensities
     of the image are then changed.
 
     Parameters
     ----------
     image : (Y, X) or (Y, X, C) float32
         Normalised image, unit contrast.
-    masks : (Y, X) or (Y, X, K) bool
+    maps : (Y, X) or (Y, X, K) float32
         What moves with the image, such as where nuclei are.
     window_px : int
         Side of the window.
@@ -32,7 +32,7 @@ def sample_window(
     Returns
     -------
     window : (window_px, window_px) or (window_px, window_px, C) float32
-    window_masks : (window_px, window_px) or (window_px, window_px, K) bool
+    window_maps : (window_px, window_px) or (window_px, window_px, K) float32
     """
     matrix = _affine(image.shape, window_px, settings, rng)
     size = (window_px, window_px)
@@ -43,15 +43,15 @@ def sample_window(
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    window_masks = cv2.warpAffine(
-        masks.view(np.uint8),
+    window_maps = cv2.warpAffine(
+        maps,
         matrix,
         size,
         flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
     return _change_intensity(np.asarray(window, np.float32), settings, rng), np.asarray(
-        window_masks, np.bool_
+        window_maps, np.float32
     )
 
 

@@ -11,10 +11,11 @@ from skimage.measure import regionprops_table
 
 from cellid.errors import CellidError
 from cellid.evaluation.counting import count_by_area, count_components
+from cellid.imaging.appearance import find_difference, measure_appearance
 from cellid.imaging.geometry import rescale_frame, rescale_labels
-from cellid.imaging.instances import drop_small, grow_labels, label_nuclei
+from cellid.imaging.instances import drop_small, grow_labels, label_nuclei, nucleus_mask
 from cellid.io.ahead import map_ahead
-from cellid.models.inference import infer_probability
+from cellid.models.inference import infer_maps
 from cellid.models.run import Run, preprocess
 from cellid.types import Frame, Labels
 
@@ -29,6 +30,16 @@ _PROPERTIES = (
     "axis_minor_length",
     "intensity_mean",
 )
+COUNTED = (
+    "n_nuclei",
+    "n_components",
+    "n_by_area",
+    "nucleus_share",
+    "unlike_training",
+    "unlike_in",
+)
+"""What `describe_counts` says of a frame."""
+
 _Point = TypeVar("_Point")
 
 _BATCH = 1  # a tile is large; more at once gains nothing on a CPU and costs memory
@@ -48,12 +59,16 @@ class Nuclei:
         Connected components of the nucleus mask.
     count_area : float
         Nucleus area over that of a typical nucleus (section 8.6).
+    unlike : (str, float)
+        The measure (`cellid.imaging.appearance`) in which the frame is least like the training
+        images, and how far outside their range, in their standard deviations.
     """
 
     labels: Labels
     probability: Frame
     count_components: int
     count_area: float
+    unlike: tuple[str, float] = ("", 0.0)
 
     @property
     def count(self) -> int:
@@ -92,8 +107,8 @@ def find_nuclei(run: Run, image: NDArray[np.generic], pixel_size_um: float | Non
     -------
     Nuclei
     """
-    probability = _infer(run, _prepare(run, image, pixel_size_um))
-    return _label(run, probability, image.shape[:2], pixel_size_um)
+    small = _prepare(run, image, pixel_size_um)
+    return _label(run, small, _infer(run, small), image.shape[:2], pixel_size_um)
 
 
 def find_in_stream(
@@ -130,17 +145,16 @@ def find_in_stream(
             return FoundFrame(None, None, error)
 
     def label(
-        work: FoundFrame | tuple[NDArray[np.generic], Frame],
+        work: FoundFrame | tuple[NDArray[np.generic], Frame, NDArray[np.float32]],
     ) -> FoundFrame:
         if isinstance(work, FoundFrame):
             return work
-        image, probability = work
-        return FoundFrame(image, _label(run, probability, image.shape[:2], pixel_size_um))
+        image, small, maps = work
+        return FoundFrame(image, _label(run, small, maps, image.shape[:2], pixel_size_um))
 
     prepared = map_ahead(prepare, points)
     inferred = (
-        work if isinstance(work, FoundFrame) else (work[0], _infer(run, work[1]))
-        for work in prepared
+        work if isinstance(work, FoundFrame) else (*work, _infer(run, work[1])) for work in prepared
     )
     return map_ahead(label, inferred)
 
@@ -150,25 +164,30 @@ def _prepare(run: Run, image: NDArray[np.generic], pixel_size_um: float | None) 
     return preprocess(image, run.input_scale(pixel_size_um), run.config.nucleus_diameter_px)
 
 
-def _infer(run: Run, small: Frame) -> Frame:
-    """Return the probability of a nucleus at the network's scale."""
+def _infer(run: Run, small: Frame) -> NDArray[np.float32]:
+    """Return the network's maps, (H, Y, X), at its scale."""
     recipe = run.config.recipe
-    return infer_probability(run.model, recipe.model, small, recipe.predict.tile_px, _BATCH)
+    return infer_maps(run.model, recipe.model, small, recipe.predict.tile_px, _BATCH)
 
 
 def _label(
-    run: Run, probability: Frame, shape: tuple[int, int], pixel_size_um: float | None
+    run: Run,
+    small: Frame,
+    maps: NDArray[np.float32],
+    shape: tuple[int, int],
+    pixel_size_um: float | None,
 ) -> Nuclei:
     """Part the nuclei, in the geometry of a frame of ``shape``."""
     config = run.config
-    found = label_nuclei(probability, config.threshold, config.seed_distance_px, config.min_area_px)
-    full = rescale_frame(probability, shape)
+    found = label_nuclei(maps, config.instances)
+    full = rescale_frame(maps[0], shape)
     if found.shape == shape:
         labels = found
     else:
         # The outline is that of the smoothly enlarged probability; the numbers come from
         # the network's scale, grown a little so that they reach that outline
-        mask = full >= config.threshold
+        enlarged = config.instances.at_scale(shape[0] / found.shape[0])
+        mask = nucleus_mask(full, enlarged)
         labels = drop_small(rescale_labels(grow_labels(found), shape) * mask, min_area_px=1)
     area_px = config.nucleus_area_px / run.input_scale(pixel_size_um) ** 2
     return Nuclei(
@@ -176,7 +195,26 @@ def _label(
         full,
         count_components(labels > 0, connectivity=8),
         count_by_area(labels > 0, nucleus_area_px=area_px),
+        find_difference(measure_appearance(small), config.appearance),
     )
+
+
+def describe_counts(nuclei: Nuclei) -> dict[str, int | float | str]:
+    """Return what a table of frames says of one: counts, and whether they can be trusted.
+
+    ``unlike_training`` is 0 for a frame within the range of the training images; else how
+    many of their standard deviations it lies outside, and ``unlike_in`` says in what.
+    """
+    measure, distance = nuclei.unlike
+    values = (
+        nuclei.count,
+        nuclei.count_components,
+        round(nuclei.count_area, 1),
+        round(float(np.mean(nuclei.labels > 0)), 5),
+        round(distance, 1),
+        measure if distance else "",
+    )
+    return dict(zip(COUNTED, values, strict=True))
 
 
 def measure_nuclei(

@@ -2,7 +2,8 @@
 
 ::
 
-    config.json        version, recipe, scale, thresholds, provenance
+    config.json        version, recipe, scale, rule for instances, what training
+                       images look like, provenance
     model.weights.h5   the weights with the lowest validation loss
     recipe.toml        the recipe in force; trains the same again
     history.csv        a row an epoch
@@ -15,7 +16,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from cellid.config import Recipe, Settings
+from cellid.config import AppearanceRange, InstanceRule, Recipe, Settings
 from cellid.errors import CellidError
 from cellid.recipes import parse_settings
 
@@ -36,9 +37,8 @@ class RunConfig(Settings):
     nucleus_diameter_px: float
     pixel_size_um: float | None
     nucleus_area_px: float
-    threshold: float
-    seed_distance_px: float
-    min_area_px: float
+    instances: InstanceRule
+    appearance: Mapping[str, AppearanceRange]
     provenance: Mapping[str, str]
 
 

@@ -49,10 +49,12 @@ from cellid.config.scores import (
 )
 from cellid.config.simulation import SimulateSettings
 from cellid.config.tracking import TrackOutputSettings, TrackSettings
+from cellid.config.trained import AppearanceRange, InstanceRule
 
 __all__ = [
     "COMBINED_WEIGHTS",
     "AlphaStudySettings",
+    "AppearanceRange",
     "AugmentSettings",
     "BinaryFocalSettings",
     "ClaheSettings",
@@ -67,6 +69,7 @@ __all__ = [
     "FocalSettings",
     "FocalTverskySettings",
     "InputSettings",
+    "InstanceRule",
     "LabelSettings",
     "LearningCurveSettings",
     "LossSettings",

@@ -11,7 +11,9 @@ from cellid.config.loss import BinaryFocalSettings, LossSettings
 class NetworkSettings(Settings):
     """The network (section 5.3.1)."""
 
-    architecture: Literal["unet"] = Field("unet", description="unet: as in the thesis")
+    architecture: Literal["unet", "c-resunet"] = Field(
+        "unet", description="unet: as in the thesis; c-resunet: of Morelli et al. (2021)"
+    )
     input_channels: int = Field(1, ge=1, description="channels of the input image")
     filters: int = Field(64, ge=1, description="kernels of the first level, doubling downwards")
     depth: int = Field(4, ge=1, le=7, description="number of 2×2 poolings")
@@ -22,6 +24,11 @@ class NetworkSettings(Settings):
         lt=1,
         description="share of the old that batch norm's running statistics keep in a step "
         "(Keras's default); lower for trainings of a few hundred steps",
+    )
+    distance_head: bool = Field(
+        False,
+        description="a second answer: how deep in its nucleus a pixel lies; nuclei are parted by "
+        "it where that scores better on validation",
     )
     nucleus_px: float | None = Field(
         None,
@@ -63,6 +70,20 @@ class TrainSettings(Settings):
     split_touching: bool = Field(
         False, description="teach the network a one-pixel gap between touching nuclei"
     )
+    distance_weight: float = Field(
+        0.25, gt=0, description="of the second head's mean squared error in the loss (our choice)"
+    )
+    object_balance: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="1: every nucleus weighs alike in the loss, 0: every pixel",
+    )
+    gap_weight: float = Field(
+        0.0,
+        ge=0,
+        description="extra weight between nuclei that nearly touch (U-Net's w0, there 10)",
+    )
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "auto", description="auto: mixed_float16 on a GPU with tensor cores, else float32"
     )
@@ -82,6 +103,20 @@ class PredictSettings(Settings):
         ge=0,
         description="touching nuclei are split where their centres lie further apart than this "
         "share of a nucleus; 0: never split; none: tuned on validation",
+    )
+    seeds: Literal["shape", "distance"] | None = Field(
+        None,
+        description="what touching nuclei are split by: their shape, or the second head's map; "
+        "none: tuned on validation",
+    )
+    plateau: float = Field(
+        0.0, ge=0, description="peaks nearer than this share of a nucleus are one centre"
+    )
+    max_hole: float = Field(
+        0.0, ge=0, description="largest hole to fill, as a share of the typical nucleus area"
+    )
+    smoothing: float = Field(
+        0.0, ge=0, description="radius that outlines are smoothed with, as a share of a nucleus"
     )
     min_area: float = Field(
         0.1, ge=0, description="smallest object, as a share of the typical nucleus area"

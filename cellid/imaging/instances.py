@@ -3,43 +3,85 @@
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from skimage.morphology import remove_small_holes
 from skimage.segmentation import watershed
 
-from cellid.types import Labels
+from cellid.config import InstanceRule
+from cellid.types import Labels, Mask
 
 
-def label_nuclei(
-    probability: NDArray[np.float32], threshold: float, seed_distance_px: float, min_area_px: float
-) -> Labels:
-    """Return the nuclei of a probability map as instance labels.
+def label_nuclei(maps: NDArray[np.float32], rule: InstanceRule) -> Labels:
+    """Return the nuclei of the network's maps as instance labels.
 
-    Pixels at or above the threshold are nucleus. Within them, the product of probability
-    and distance to the background peaks at every nucleus; peaks further apart than
-    ``seed_distance_px`` seed a watershed (the marker-controlled watershed of section 8.1).
+    Within the mask, the product of probability and distance to the nucleus's edge peaks in
+    every nucleus; peaks far enough apart seed a watershed (the marker-controlled watershed
+    of section 8.1).
 
     Parameters
     ----------
-    probability : (Y, X) float32 in [0, 1]
-    threshold : float
-        Least probability of a nucleus pixel.
-    seed_distance_px : float
-        Least distance of two centres in one connected component; 0 never splits.
-    min_area_px : float
-        Smaller objects are dropped, pixels.
+    maps : (H, Y, X) float32 in [0, 1]
+        The probability of a nucleus; then, if there is one, the network's map of
+        `inner_distance`.
+    rule : InstanceRule
 
     Returns
     -------
     (Y, X) int32
         Numbered from 1 without gaps.
     """
-    mask = (probability >= threshold).astype(np.uint8)
-    components = _connected(mask)
-    labels = (
-        _split(probability, mask, components, seed_distance_px)
-        if seed_distance_px > 0
-        else components
-    )
-    return drop_small(labels, min_area_px)
+    mask = nucleus_mask(maps[0], rule).view(np.uint8)
+    labels = _connected(mask)
+    if rule.seed_distance_px > 0:
+        distance = maps[1] if rule.seeds == "distance" else _edge_distance(mask)
+        labels = _split(maps[0] * distance, mask, labels, rule)
+    return drop_small(labels, rule.min_area_px)
+
+
+def nucleus_mask(probability: NDArray[np.float32], rule: InstanceRule) -> Mask:
+    """Return where nuclei are: above the threshold, small holes filled, outlines smoothed.
+
+    Outlines are smoothed by an opening and a closing with a disk.
+
+    Parameters
+    ----------
+    probability : (Y, X) float32 in [0, 1]
+    rule : InstanceRule
+
+    Returns
+    -------
+    (Y, X) bool
+    """
+    mask = np.asarray(probability >= rule.threshold)
+    if rule.smoothing_px:
+        disk = _disk(rule.smoothing_px)
+        for operation in (cv2.MORPH_OPEN, cv2.MORPH_CLOSE):
+            smooth = cv2.morphologyEx(mask.view(np.uint8), operation, disk)
+            mask = np.asarray(smooth).view(np.bool_)
+    if rule.max_hole_px:
+        mask = remove_small_holes(mask, max_size=rule.max_hole_px)
+    return mask
+
+
+def inner_distance(labels: Labels) -> NDArray[np.float32]:
+    """Return how deep in its nucleus every pixel lies, 1 in the middle of each.
+
+    The distance to the nearest pixel that is not the nucleus's own, over the largest such
+    distance in the nucleus: large and small nuclei peak alike, touching ones apart.
+
+    Parameters
+    ----------
+    labels : (Y, X) int32
+
+    Returns
+    -------
+    (Y, X) float32 in [0, 1]
+        0 in the background.
+    """
+    inside = separate_touching(labels)
+    distance = _edge_distance(inside.view(np.uint8))
+    deepest = np.ones(int(labels.max(initial=0)) + 1, np.float32)
+    np.maximum.at(deepest, labels.ravel(), distance.ravel())
+    return np.asarray(distance / deepest[labels], np.float32)
 
 
 def drop_small(labels: Labels, min_area_px: float) -> Labels:
@@ -51,7 +93,7 @@ def drop_small(labels: Labels, min_area_px: float) -> Labels:
     return np.asarray(numbers[labels])
 
 
-def separate_touching(labels: Labels) -> NDArray[np.bool_]:
+def separate_touching(labels: Labels) -> Mask:
     """Return the nucleus mask with a one-pixel gap wherever two nuclei touch.
 
     The gap is taken from the nucleus of the lower number, so that an isolated nucleus and
@@ -70,24 +112,31 @@ def separate_touching(labels: Labels) -> NDArray[np.bool_]:
 
 
 def _split(
-    probability: NDArray[np.float32],
+    surface: NDArray[np.float32],
     mask: NDArray[np.uint8],
     components: NDArray[np.int32],
-    seed_distance_px: float,
+    rule: InstanceRule,
 ) -> NDArray[np.int32]:
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    surface = np.asarray(
-        cv2.GaussianBlur(distance * probability, (0, 0), max(0.5, seed_distance_px / 6))
-    )
+    surface = np.asarray(cv2.GaussianBlur(surface, (0, 0), max(0.5, rule.seed_distance_px / 6)))
+    if rule.plateau_px:
+        surface = np.asarray(cv2.dilate(surface, _disk(rule.plateau_px)))
     surface[mask == 0] = 0
-    width = 2 * int(np.ceil(seed_distance_px)) + 1
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    peaks = (surface >= cv2.dilate(surface, disk)) & (mask > 0)
+    peaks = (surface >= cv2.dilate(surface, _disk(rule.seed_distance_px))) & (mask > 0)
     seeds = _connected(peaks.astype(np.uint8))
     # A component in the shadow of a higher neighbour has no peak of its own: it is one nucleus
     lost = components * ~np.isin(components, components[peaks])
     seeds = np.where(lost > 0, lost + seeds.max(), seeds)
     return np.asarray(watershed(-surface, seeds, mask=mask > 0), dtype=np.int32)
+
+
+def _disk(radius_px: float) -> NDArray[np.uint8]:
+    width = 2 * int(np.ceil(radius_px)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+
+
+def _edge_distance(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the distance of every pixel of the mask to the nearest outside it."""
+    return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
 
 
 def _connected(mask: NDArray[np.uint8]) -> NDArray[np.int32]:

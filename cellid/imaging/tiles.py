@@ -89,27 +89,29 @@ class Tiling:
 
 
 def merge_tiles(
-    tiling: Tiling, tiles: Iterator[tuple[tuple[int, int], NDArray[np.float32]]]
-) -> Frame:
-    """Blend the results of tiles into one image.
+    tiling: Tiling, tiles: Iterator[tuple[tuple[int, int], NDArray[np.float32]]], n_maps: int
+) -> NDArray[np.float32]:
+    """Blend the results of tiles into images of the whole.
 
     Parameters
     ----------
     tiling : Tiling
-    tiles : iterator of ((y0, x0), (tile Y, tile X) float32)
-        The corner of each tile of the tiling and its result.
+    tiles : iterator of ((y0, x0), (n_maps, tile Y, tile X) float32)
+        The corner of each tile of the tiling and its results.
+    n_maps : int
+        Results of a tile.
 
     Returns
     -------
-    (Y, X) float32, ``tiling.shape``
+    (n_maps, Y, X) float32, ``tiling.shape``
     """
-    total = np.zeros(tiling.padded_shape, np.float32)
+    total = np.zeros((n_maps, *tiling.padded_shape), np.float32)
     weight = np.zeros(tiling.padded_shape, np.float32)
     height, width = tiling.tile_shape
     for (y0, x0), tile in tiles:
-        part = np.s_[y0 : y0 + height, x0 : x0 + width]
+        part = np.s_[..., y0 : y0 + height, x0 : x0 + width]
         factors = tiling.weights(y0, x0)
         total[part] += factors * tile
         weight[part] += factors
     total /= weight
-    return total[: tiling.shape[0], : tiling.shape[1]]
+    return total[:, : tiling.shape[0], : tiling.shape[1]]

@@ -3,16 +3,21 @@
 from collections.abc import Callable
 
 import keras
+from keras import KerasTensor
 
 from cellid.config import NetworkSettings
-from cellid.models import unet
+from cellid.models.c_resunet import c_resunet_features, c_resunet_reach_px
+from cellid.models.unet import unet_features, unet_reach_px
+from cellid.nn.blocks import logistic_head
 
-_ARCHITECTURES: dict[
-    str, tuple[Callable[[NetworkSettings], keras.Model], Callable[[NetworkSettings], int]]
-] = {
-    "unet": (unet.build_unet, unet.reach_px),
+_FEATURES: dict[str, Callable[[KerasTensor, NetworkSettings], KerasTensor]] = {
+    "unet": unet_features,
+    "c-resunet": c_resunet_features,
 }
-"""How each is built, and how far it sees."""
+_REACH_PX: dict[str, Callable[[NetworkSettings], int]] = {
+    "unet": unet_reach_px,
+    "c-resunet": c_resunet_reach_px,
+}
 
 
 def build_network(settings: NetworkSettings) -> keras.Model:
@@ -26,10 +31,21 @@ def build_network(settings: NetworkSettings) -> keras.Model:
     -------
     keras.Model
         ``(B, Y, X, C)`` float32 to ``(B, Y, X, 1)`` float32 probability; Y and X multiples
-        of `alignment_px`.
+        of `alignment_px`. With more than one head, to one such array each, by the names of
+        `heads`.
     """
-    build, _ = _ARCHITECTURES[settings.architecture]
-    return build(settings)
+    inputs = keras.Input((None, None, settings.input_channels), name="image")
+    features = _FEATURES[settings.architecture](inputs, settings)
+    outputs = {head: logistic_head(features, head) for head in heads(settings)}
+    one = len(outputs) == 1
+    return keras.Model(
+        inputs, outputs["probability"] if one else outputs, name=settings.architecture
+    )
+
+
+def heads(settings: NetworkSettings) -> tuple[str, ...]:
+    """Return the names of what the network answers, in order."""
+    return ("probability", "distance") if settings.distance_head else ("probability",)
 
 
 def alignment_px(settings: NetworkSettings) -> int:
@@ -61,6 +77,5 @@ def receptive_radius_px(settings: NetworkSettings) -> int:
     int
         Pixels, rounded up to a multiple of `alignment_px`.
     """
-    _, reach_px = _ARCHITECTURES[settings.architecture]
     step = alignment_px(settings)
-    return -(-reach_px(settings) // step) * step
+    return -(-_REACH_PX[settings.architecture](settings) // step) * step

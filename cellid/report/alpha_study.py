@@ -135,7 +135,7 @@ def tabulate_runs(runs: Mapping[float, WeighedRun]) -> pd.DataFrame:
         for alpha, run in runs.items()
         for at, evaluation, threshold in (
             (_EVEN, run.even, EVEN_ODDS),
-            (_TUNED, run.tuned, run.tuned.config.threshold),
+            (_TUNED, run.tuned, run.tuned.config.instances.threshold),
         )
     )
 

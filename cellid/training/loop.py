@@ -26,7 +26,7 @@ def compile_model(model: keras.Model, settings: TrainSettings, steps_per_epoch: 
     Parameters
     ----------
     model : keras.Model
-        From image to probability.
+        As from `build_network`.
     settings : TrainSettings
     steps_per_epoch : int
         Batches an epoch, for the schedule.
@@ -42,10 +42,16 @@ def compile_model(model: keras.Model, settings: TrainSettings, steps_per_epoch: 
             warmup_steps=warm_up,
             decay_steps=max(1, steps - warm_up),
         )
+    loss = build_loss(settings.loss)
+    iou = keras.metrics.BinaryIoU(target_class_ids=[1], name="iou")
+    two_heads = isinstance(model.output, dict)
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
-        loss=build_loss(settings.loss),
-        metrics=[keras.metrics.BinaryIoU(target_class_ids=[1], name="iou")],
+        loss={"probability": loss, "distance": "mean_squared_error"} if two_heads else loss,
+        loss_weights={"probability": 1.0, "distance": settings.distance_weight}
+        if two_heads
+        else None,
+        metrics={"probability": [iou]} if two_heads else [iou],
         jit_compile=compile_with_xla(),
     )
     model.optimizer.build(model.trainable_variables)
@@ -127,7 +133,11 @@ class _Keeper(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
+        scores = {
+            name.replace("probability_iou", "iou"): float(value)
+            for name, value in (logs or {}).items()
+        }
+        row = {"epoch": epoch + 1, **scores}
         self._progress.history.append(row)
         if row["val_loss"] < self._progress.best_loss:
             self._progress.best_loss = row["val_loss"]

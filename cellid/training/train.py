@@ -11,6 +11,7 @@ import keras
 from cellid.config import Recipe
 from cellid.dataset import Dataset
 from cellid.evaluation.counting import mean_nucleus_area
+from cellid.imaging.appearance import summarise_appearance
 from cellid.io.folders import path_from
 from cellid.io.writers import remove_leftovers, replacing, write_text
 from cellid.models.network import build_network
@@ -20,7 +21,7 @@ from cellid.runs import WEIGHTS, RunConfig
 from cellid.training.backend import choose_precision, make_deterministic, tensorboard_callbacks
 from cellid.training.checkpoint import best_weights_file, read_checkpoint
 from cellid.training.loop import compile_model, fingerprint, fit
-from cellid.training.tuning import tune_thresholds
+from cellid.training.tuning import tune_instances
 from cellid.training.windows import TrainingWindows, ValidationWindows, prepare_samples
 
 
@@ -84,12 +85,11 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
 
     model.load_weights(best_weights_file(checkpoint, progress.best_epoch))
     area_px = mean_nucleus_area(sample.labels for sample in training)
-    min_area_px = recipe.predict.min_area * area_px
-    tuned = tune_thresholds(model, recipe, validation, diameter_px, min_area_px)
+    rule, f1 = tune_instances(model, recipe, validation, diameter_px, area_px)
     say(
         f"best epoch {progress.best_epoch} of {progress.epochs_done}; threshold "
-        f"{tuned.threshold:g}, seed distance {tuned.seed_distance:g} diameters: "
-        f"object F1 {tuned.f1:.3f} on validation"
+        f"{rule.threshold:g}, seeds from {rule.seeds} at least "
+        f"{rule.seed_distance_px / diameter_px:g} diameters apart: object F1 {f1:.3f} on validation"
     )
     config = RunConfig(
         recipe=recipe,
@@ -98,9 +98,8 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
         nucleus_diameter_px=diameter_px,
         pixel_size_um=dataset.info.pixel_size_um,
         nucleus_area_px=area_px,
-        threshold=tuned.threshold,
-        seed_distance_px=tuned.seed_distance * diameter_px,
-        min_area_px=min_area_px,
+        instances=rule,
+        appearance=summarise_appearance(sample.image for sample in training),
         provenance={**_versions(), **_origin(dataset, folder)},
     )
     with replacing(folder / WEIGHTS) as temporary:

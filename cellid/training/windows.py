@@ -10,12 +10,17 @@ from cellid.augment import sample_window
 from cellid.config import Recipe
 from cellid.dataset import Dataset
 from cellid.imaging.geometry import rescale_labels, scaled_shape
-from cellid.imaging.instances import separate_touching
+from cellid.imaging.instances import inner_distance, separate_touching
+from cellid.imaging.object_weights import weigh_objects
+from cellid.models.network import heads
 from cellid.models.run import preprocess
 from cellid.types import Frame, Labels, Mask
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-"""Image (B, Y, X, C), mask (B, Y, X, 1) and the weight of every pixel in the loss (B, Y, X)."""
+PerHead = NDArray[np.float32] | dict[str, NDArray[np.float32]]
+"""What a network of one head is compared with; of several heads, by their names."""
+
+Batch = tuple[NDArray[np.float32], PerHead, PerHead]
+"""Image (B, Y, X, C), target (B, Y, X, 1) and the weight of every pixel in the loss (B, Y, X)."""
 
 
 @dataclass(frozen=True)
@@ -25,21 +30,21 @@ class Sample:
     Attributes
     ----------
     image : (Y, X) or (Y, X, C) float32
-    mask : (Y, X) bool
-        What the network should find.
+    targets : (Y, X, H) float32 in [0, 1]
+        What each head should answer: where nuclei are; then, if wanted, `inner_distance`.
+    weights : (Y, X) float32
+        Of every pixel in the loss; 0 where ``targets`` are not to be believed.
     labels : (Y, X) int32
         What the nuclei found are scored against.
     known : (Y, X) bool
-        Where ``mask`` is to be believed; elsewhere it has no weight in the loss.
-    weight : float
-        Of the crop in the loss.
+        Where ``labels`` are to be believed.
     """
 
     image: Frame
-    mask: Mask
+    targets: Frame
+    weights: Frame
     labels: Labels
     known: Mask
-    weight: float
 
 
 def prepare_samples(
@@ -47,8 +52,8 @@ def prepare_samples(
 ) -> list[Sample]:
     """Read, rescale and normalise the kept crops of a split.
 
-    They stay in memory, 10 bytes a pixel at the network's scale: 2.6 GB for a thousand crops
-    of 512×512.
+    They stay in memory, 17 bytes a pixel at the network's scale (21 with a second head):
+    4.5 GB for a thousand crops of 512×512.
 
     Parameters
     ----------
@@ -66,11 +71,24 @@ def prepare_samples(
         image = dataset.image(crop.id)
         shape = scaled_shape(image.shape, scale)
         labels = rescale_labels(dataset.labels(crop.id), shape)
-        mask = separate_touching(labels) if recipe.train.split_touching else labels > 0
         known = rescale_labels(dataset.uncertain(crop.id), shape) == 0
         small = preprocess(image, scale, nucleus_diameter_px)
-        samples.append(Sample(small, mask, labels, known, crop.weight))
+        weights = np.float32(crop.weight) * known
+        if recipe.train.object_balance or recipe.train.gap_weight:
+            weights *= weigh_objects(
+                labels, nucleus_diameter_px, recipe.train.object_balance, recipe.train.gap_weight
+            )
+        samples.append(Sample(small, make_targets(labels, recipe), weights, labels, known))
     return samples
+
+
+def make_targets(labels: Labels, recipe: Recipe) -> Frame:
+    """Return what the heads of a network should answer, (Y, X, H) float32."""
+    mask = separate_touching(labels) if recipe.train.split_touching else labels > 0
+    targets = [mask.astype(np.float32)]
+    if recipe.model.distance_head:
+        targets.append(inner_distance(labels))
+    return np.dstack(targets)
 
 
 class TrainingWindows(keras.utils.PyDataset):
@@ -94,7 +112,7 @@ class TrainingWindows(keras.utils.PyDataset):
         self._recipe = recipe
         self._epoch = epoch
         area = recipe.train.window_px**2
-        visits = [max(1, round(sample.mask.size / area)) for sample in samples]
+        visits = [max(1, round(sample.labels.size / area)) for sample in samples]
         self._visits = np.repeat(np.arange(len(samples)), visits)
 
     def __len__(self) -> int:
@@ -110,15 +128,15 @@ class TrainingWindows(keras.utils.PyDataset):
         for place, which in enumerate(order[first : first + settings.batch_size], start=first):
             sample = self._samples[which]
             rng = np.random.default_rng([seed, self._epoch, place])
-            image, masks = sample_window(
+            image, maps = sample_window(
                 sample.image,
-                np.dstack([sample.mask, sample.known]),
+                np.dstack([sample.targets, sample.weights]),
                 settings.window_px,
                 self._recipe.augment,
                 rng,
             )
-            windows.append((image, masks[..., 0], sample.weight * masks[..., 1]))
-        return _stack(windows)
+            windows.append((image, maps[..., :-1], maps[..., -1]))
+        return _stack(windows, self._recipe)
 
     def on_epoch_end(self) -> None:
         """Move on to the windows of the next epoch."""
@@ -140,25 +158,26 @@ class ValidationWindows(keras.utils.PyDataset):
 
     def __init__(self, samples: list[Sample], recipe: Recipe) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        self._batch_size = recipe.train.batch_size
+        self._recipe = recipe
         size = recipe.train.window_px
         self._windows = [
             (
                 _pad(sample.image, size)[part],
-                _pad(sample.mask, size)[part],
-                sample.weight * _pad(sample.known, size)[part],
+                _pad(sample.targets, size)[part],
+                _pad(sample.weights, size)[part],
             )
             for sample in samples
-            for part in _cover(sample.mask.shape, size)
+            for part in _cover(sample.labels.shape, size)
         ]
 
     def __len__(self) -> int:
         """Number of batches."""
-        return -(-len(self._windows) // self._batch_size)
+        return -(-len(self._windows) // self._recipe.train.batch_size)
 
     def __getitem__(self, index: int) -> Batch:
         """Return batch ``index``."""
-        return _stack(self._windows[index * self._batch_size : (index + 1) * self._batch_size])
+        first, size = index * self._recipe.train.batch_size, self._recipe.train.batch_size
+        return _stack(self._windows[first : first + size], self._recipe)
 
     def release(self) -> None:
         """Let go of the samples; there are no more batches."""
@@ -180,8 +199,12 @@ def _pad(image: NDArray[np.generic], size: int) -> NDArray[np.generic]:
     return np.pad(image, widths, mode="reflect")
 
 
-def _stack(windows: list[tuple[Frame, Mask, NDArray[np.floating]]]) -> Batch:
-    images, masks, weights = (np.stack(part) for part in zip(*windows, strict=True))
+def _stack(windows: list[tuple[Frame, Frame, Frame]], recipe: Recipe) -> Batch:
+    images, targets, weights = (np.stack(part) for part in zip(*windows, strict=True))
     if images.ndim == 3:
         images = images[..., None]
-    return images, masks[..., None].astype(np.float32), weights.astype(np.float32)
+    names = heads(recipe.model)
+    if len(names) == 1:
+        return images, targets, weights
+    by_head = {head: targets[..., i : i + 1] for i, head in enumerate(names)}
+    return images, by_head, dict.fromkeys(names, weights)

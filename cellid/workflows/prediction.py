@@ -18,7 +18,8 @@ from cellid.io.names import file_stem, parse_field_name, safe_names
 from cellid.io.tiff_writers import LabelStackWriter, StackWriter
 from cellid.io.writers import new_folder, replacing, write_png
 from cellid.models.run import Run
-from cellid.prediction import Nuclei, find_in_stream, measure_nuclei
+from cellid.prediction import Nuclei, describe_counts, find_in_stream, measure_nuclei
+from cellid.workflows.unlike import UnlikeFrames
 
 _DESCRIBED = 3  # files: enough to see what was understood of a folder of thousands
 
@@ -73,6 +74,7 @@ def predict(
     say(f"{len(files)} files, {n_frames} frames")
     new_folder(out, overwrite)
     names = safe_names(file_stem(file.path) for file in files)
+    unlike = UnlikeFrames()
     with (
         _table(out / "objects.csv") as write_objects,
         _table(out / "counts.csv") as write_counts,
@@ -83,9 +85,11 @@ def predict(
                 for objects, counts in _predict_file(run, file, name, out, settings, outputs):
                     write_objects(objects)
                     write_counts(counts)
+                    unlike.add(file.path.name, counts)
                     bar.update()
             except CellidError as error:
                 problems[str(file.path)] = str(error)
+    unlike.tell(say)
     for problem in problems.values():
         say(f"left out: {problem}")
     return problems
@@ -160,16 +164,10 @@ def _rows(
         "time_h": known.time_h if known else "",
         "frame": number,
     }
-    counts = {
-        "n_nuclei": nuclei.count,
-        "n_components": nuclei.count_components,
-        "n_by_area": round(nuclei.count_area, 1),
-        "nucleus_share": float(np.mean(nuclei.labels > 0)),
-    }
     objects = measure_nuclei(nuclei, image, pixel_size_um)
     for place, (column, value) in enumerate(where.items()):
         objects.insert(place, column, value)
-    return objects, pd.DataFrame([{**where, **counts}])
+    return objects, pd.DataFrame([{**where, **describe_counts(nuclei)}])
 
 
 @contextmanager

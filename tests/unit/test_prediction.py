@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cellid.config import InstanceRule
 from cellid.errors import CellidError
 from cellid.models.run import Run
 from cellid.prediction import Nuclei, find_in_stream, find_nuclei, measure_nuclei
@@ -31,7 +32,7 @@ def run(tiny_run: Run) -> Run:
     config = tiny_run.config.model_copy(
         update={
             **{"scale": 0.5, "nucleus_diameter_px": 10.0, "nucleus_area_px": np.pi * 25},
-            **{"threshold": 0.5, "seed_distance_px": 5.0, "min_area_px": 8.0},
+            "instances": InstanceRule(threshold=0.5, seed_distance_px=5.0, min_area_px=8.0),
         }
     )
     return Run(Path(), config, logistic)  # type: ignore[arg-type]

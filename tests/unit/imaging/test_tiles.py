@@ -32,9 +32,11 @@ def disturbed(tiling: Tiling, image: np.ndarray) -> np.ndarray:
                 tile[:, : tiling.margin_px] = 9
             if x0 + width < padded.shape[1]:
                 tile[:, -tiling.margin_px :] = 9
-            yield (y0, x0), tile
+            yield (y0, x0), np.stack([tile, -tile])
 
-    return merge_tiles(tiling, tiles())
+    merged, negative = merge_tiles(tiling, tiles(), 2)
+    np.testing.assert_array_equal(negative, -merged)
+    return merged
 
 
 @pytest.mark.parametrize("tiling", TILINGS)
@@ -62,8 +64,8 @@ def test_overlaps_are_blended_without_a_step() -> None:
     corners = list(tiling.corners())
     assert len(corners) > 2
     constant = {corner: float(i % 2) for i, corner in enumerate(corners)}
-    merged = merge_tiles(
-        tiling, ((c, np.full(tiling.tile_shape, v, np.float32)) for c, v in constant.items())
+    (merged,) = merge_tiles(
+        tiling, ((c, np.full((1, *tiling.tile_shape), v)) for c, v in constant.items()), 1
     )
     assert merged.min() == pytest.approx(0, abs=1e-5)
     assert merged.max() == pytest.approx(1, abs=1e-5)

@@ -6,7 +6,7 @@ import pytest
 
 from cellid.config import NetworkSettings
 from cellid.errors import CellidError
-from cellid.models.inference import infer_probability
+from cellid.models.inference import infer_maps
 from cellid.models.network import build_network, receptive_radius_px
 
 SETTINGS = NetworkSettings(filters=3, depth=2)
@@ -39,12 +39,12 @@ def model() -> keras.Model:
 @pytest.mark.parametrize("shape", [(143, 171), (128, 128), (64, 333), (17, 5), (1, 1)])
 def test_the_tile_size_does_not_matter(model: keras.Model, shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    whole = infer_probability(model, SETTINGS, image, 4096, 1)
-    assert whole.shape == shape
+    whole = infer_maps(model, SETTINGS, image, 4096, 1)
+    assert whole.shape == (1, *shape)
     assert whole.dtype == np.float32
     assert np.ptp(whole) > 0.1 or whole.size < 100
     for tile_px, batch_size in ((64, 1), (65, 3), (100, 4), (160, 2)):
-        tiled = infer_probability(model, SETTINGS, image, tile_px, batch_size)
+        tiled = infer_maps(model, SETTINGS, image, tile_px, batch_size)
         np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
@@ -56,7 +56,7 @@ def test_small_images_are_really_tiled(model: keras.Model) -> None:
         return model(batch, training=training)
 
     image = np.zeros((203, 311), np.float32)
-    infer_probability(spy, SETTINGS, image, 100, 4)  # type: ignore[arg-type]
+    infer_maps(spy, SETTINGS, image, 100, 4)  # type: ignore[arg-type]
     assert sum(shape[0] for shape in calls) > 4
     assert {shape[1:3] for shape in calls} == {(100, 100)}
     assert max(shape[0] for shape in calls) == 4
@@ -65,32 +65,29 @@ def test_small_images_are_really_tiled(model: keras.Model) -> None:
 
 def test_an_aligned_image_is_one_call_of_the_network(model: keras.Model) -> None:
     image = np.random.default_rng(1).normal(size=(64, 96)).astype(np.float32)
-    direct = keras.ops.convert_to_numpy(model(image[None, ..., None], training=False))[0, ..., 0]
-    np.testing.assert_allclose(infer_probability(model, SETTINGS, image, 256, 1), direct, atol=1e-6)
+    direct = keras.ops.convert_to_numpy(model(image[None, ..., None], training=False))[..., 0]
+    np.testing.assert_allclose(infer_maps(model, SETTINGS, image, 256, 1), direct, atol=1e-6)
 
 
-def test_channels_are_passed_on() -> None:
-    settings = NetworkSettings(filters=2, depth=2, input_channels=3)
+@pytest.mark.parametrize("name", ["unet", "c-resunet"])
+def test_channels_are_passed_on(name: str) -> None:
+    settings = NetworkSettings(architecture=name, filters=2, depth=2, input_channels=3)
     network = shaken(settings)
     image = np.random.default_rng(0).normal(size=(150, 131, 3)).astype(np.float32)
-    whole = infer_probability(network, settings, image, 4096, 1)
-    assert whole.shape == (150, 131)
-    np.testing.assert_allclose(infer_probability(network, settings, image, 96, 2), whole, atol=1e-5)
+    whole = infer_maps(network, settings, image, 4096, 1)
+    assert whole.shape == (1, 150, 131)
+    np.testing.assert_allclose(infer_maps(network, settings, image, 96, 2), whole, atol=1e-5)
 
 
 def test_a_deeper_network_agrees_too() -> None:
     settings = NetworkSettings(filters=1, depth=4)
     network = shaken(settings)
     image = np.random.default_rng(0).normal(size=(300, 411)).astype(np.float32)
-    whole = infer_probability(network, settings, image, 4096, 1)
-    np.testing.assert_allclose(
-        infer_probability(network, settings, image, 256, 2), whole, atol=1e-5
-    )
+    whole = infer_maps(network, settings, image, 4096, 1)
+    np.testing.assert_allclose(infer_maps(network, settings, image, 256, 2), whole, atol=1e-5)
 
 
 def test_other_channels_than_the_networks_are_refused() -> None:
     settings = NetworkSettings(filters=2, depth=1)
     with pytest.raises(CellidError, match="1 channels"):
-        infer_probability(
-            build_network(settings), settings, np.zeros((16, 16, 3), np.float32), 16, 1
-        )
+        infer_maps(build_network(settings), settings, np.zeros((16, 16, 3), np.float32), 16, 1)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from cellid.errors import CellidError
-from cellid.models.inference import infer_probability
+from cellid.models.inference import infer_maps
 from cellid.models.run import Run, load_run, network_scale, preprocess
 from cellid.recipes import load_recipe
 from cellid.runs import read_config
@@ -87,12 +87,12 @@ import sys
 from pathlib import Path
 import keras
 import numpy as np
-from cellid.models.inference import infer_probability
+from cellid.models.inference import infer_maps
 from cellid.models.run import load_run
 
 run = load_run(Path(sys.argv[1]))
 image = np.load(sys.argv[2])
-np.save(sys.argv[3], infer_probability(run.model, run.config.recipe.model, image, 64, 2))
+np.save(sys.argv[3], infer_maps(run.model, run.config.recipe.model, image, 64, 2))
 print(keras.backend.backend())
 """
 
@@ -115,6 +115,6 @@ def test_another_backend_gives_the_same_probability(
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert backend in done.stdout
-    here = infer_probability(tiny_run.model, tiny_run.config.recipe.model, image, 64, 2)
+    here = infer_maps(tiny_run.model, tiny_run.config.recipe.model, image, 64, 2)
     assert np.ptp(here) > 1e-3
     np.testing.assert_allclose(np.load(paths[1]), here, atol=1e-4)

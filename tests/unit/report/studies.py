@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellid.config import EvaluateSettings, Recipe
+from cellid.config import EvaluateSettings, InstanceRule, Recipe
 from cellid.dataset import COLUMNS, Dataset, read_dataset, writing_dataset
 from cellid.io.tiff_writers import write_labels
 from cellid.io.writers import write_json, write_table, write_text
@@ -100,9 +100,8 @@ def make_run(folder: Path, dataset: Dataset, lines: tuple[str, ...]) -> Path:
         nucleus_diameter_px=9.0,
         pixel_size_um=None,
         nucleus_area_px=64.0,
-        threshold=0.5,
-        seed_distance_px=4.0,
-        min_area_px=6.0,
+        instances=InstanceRule(threshold=0.5, seed_distance_px=4.0, min_area_px=6.0),
+        appearance={},
         provenance={
             "cellid": "0",
             "dataset": str(dataset.folder),

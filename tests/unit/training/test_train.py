@@ -68,7 +68,7 @@ def test_a_run_folder_is_all_that_prediction_needs(tiny_run: Run, tiny_recipe: R
     assert config.scale == pytest.approx(8 / 12)
     assert config.nucleus_diameter_px == pytest.approx(8)
     assert config.nucleus_area_px == pytest.approx(np.pi * 4**2, rel=0.1)
-    assert config.min_area_px == pytest.approx(0.1 * config.nucleus_area_px)
+    assert config.instances.min_area_px == pytest.approx(0.1 * config.nucleus_area_px)
     assert config.provenance["backend"] == keras.backend.backend()
 
 

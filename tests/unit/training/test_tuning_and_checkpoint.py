@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from cellid.config import BinaryFocalSettings, Recipe, TrainSettings
+from cellid.config import BinaryFocalSettings, InstanceRule, Recipe, TrainSettings
 from cellid.errors import CellidError
+from cellid.imaging.instances import inner_distance
 from cellid.models.network import build_network
 from cellid.training.backend import choose_precision, has_gpu, make_deterministic
 from cellid.training.checkpoint import (
@@ -18,7 +19,7 @@ from cellid.training.checkpoint import (
     write_checkpoint,
 )
 from cellid.training.loop import compile_model
-from cellid.training.tuning import tune_thresholds
+from cellid.training.tuning import tune_instances
 from cellid.training.windows import Sample
 
 
@@ -33,8 +34,12 @@ def touching_disks() -> Sample:
     labels = np.where(left < 10, 1, np.where(right < 10, 2, 0)).astype(np.int32)
     probability = 0.65 / (1 + np.exp(20 * np.clip(np.minimum(left, right) - 10, -4, 4)))
     probability[60:80, 60:80] = 0.55  # of no nucleus
-    known = np.ones(labels.shape, np.bool_)
-    return Sample(probability.astype(np.float32), labels > 0, labels, known, 1.0)
+    return sample(probability.astype(np.float32), labels)
+
+
+def sample(image: np.ndarray, labels: np.ndarray) -> Sample:
+    ones = np.ones(labels.shape, np.float32)
+    return Sample(image, np.float32(labels > 0)[..., None], ones, labels, ones > 0)
 
 
 def predicting(recipe: Recipe, **values: float) -> Recipe:
@@ -42,31 +47,85 @@ def predicting(recipe: Recipe, **values: float) -> Recipe:
 
 
 def test_the_thresholds_with_the_best_f1_are_chosen(tiny_recipe: Recipe) -> None:
-    tuned = tune_thresholds(pass_on, tiny_recipe, [touching_disks()], 20.0, 5.0)  # type: ignore[arg-type]
-    assert tuned.threshold == 0.6
-    assert tuned.seed_distance > 0
-    assert tuned.f1 == 1
+    rule, f1 = tune_instances(pass_on, tiny_recipe, [touching_disks()], 20.0, 50.0)  # type: ignore[arg-type]
+    assert rule.threshold == 0.6
+    assert rule.seed_distance_px > 0
+    assert rule.min_area_px == pytest.approx(5)
+    assert f1 == 1
 
 
 def test_what_the_recipe_fixes_is_not_searched(tiny_recipe: Recipe) -> None:
-    recipe = predicting(tiny_recipe, threshold=0.35, seed_distance=0.0)
-    tuned = tune_thresholds(pass_on, recipe, [touching_disks()], 20.0, 5.0)  # type: ignore[arg-type]
-    assert (tuned.threshold, tuned.seed_distance) == (0.35, 0.0)
-    assert tuned.f1 < 1
+    fixed = {"plateau": 0.1, "max_hole": 0.2, "smoothing": 0.05, "min_area": 0.3}
+    recipe = predicting(tiny_recipe, threshold=0.35, seed_distance=0.0, **fixed)
+    rule, f1 = tune_instances(pass_on, recipe, [touching_disks()], 20.0, 100.0)  # type: ignore[arg-type]
+    assert rule == InstanceRule(
+        threshold=0.35,
+        seed_distance_px=0,
+        plateau_px=2,
+        max_hole_px=20,
+        smoothing_px=1,
+        min_area_px=30,
+    )
+    assert f1 < 1
 
 
 def test_what_is_found_where_nobody_knows_counts_neither_way(tiny_recipe: Recipe) -> None:
     recipe = predicting(tiny_recipe, threshold=0.5, seed_distance=0.25)
-    sample = touching_disks()
-    assert tune_thresholds(pass_on, recipe, [sample], 20.0, 5.0).f1 < 1  # type: ignore[arg-type]
-    sample.known[60:80, 60:80] = False
-    assert tune_thresholds(pass_on, recipe, [sample], 20.0, 5.0).f1 == 1  # type: ignore[arg-type]
+    crop = touching_disks()
+    assert tune_instances(pass_on, recipe, [crop], 20.0, 50.0)[1] < 1  # type: ignore[arg-type]
+    crop.known[60:80, 60:80] = False
+    assert tune_instances(pass_on, recipe, [crop], 20.0, 50.0)[1] == 1  # type: ignore[arg-type]
 
 
 def test_nothing_to_find_scores_nothing(tiny_recipe: Recipe) -> None:
     empty = np.zeros((40, 40), np.float32)
-    sample = Sample(empty, empty > 0, empty.astype(np.int32), empty == 0, 1.0)
-    assert tune_thresholds(pass_on, tiny_recipe, [sample], 20.0, 5.0).f1 == 0  # type: ignore[arg-type]
+    crop = sample(empty, empty.astype(np.int32))
+    assert tune_instances(pass_on, tiny_recipe, [crop], 20.0, 50.0)[1] == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("better", ["shape", "distance"])
+def test_nuclei_are_parted_by_what_scores_better(better: str, tiny_recipe: Recipe) -> None:
+    y, x = np.mgrid[:60, :100]
+    bar = (np.abs(y - 30) < 9) & (np.abs(x - 50) < 30)  # nothing in its shape says that it is two
+    two = np.where(x < 50, 1, 2) * bar
+    one = (bar > 0) * 1
+    truth, said = ((two, two), (one, two))[better == "shape"]
+    maps = {
+        "probability": np.float32(0.9 * bar)[None, ..., None],
+        "distance": inner_distance(said.astype(np.int32))[None, ..., None],
+    }
+
+    def network(batch: np.ndarray, training: bool) -> dict[str, np.ndarray]:
+        height, width = batch.shape[1:3]
+        return {head: np.resize(one[:, :height, :width], batch.shape) for head, one in maps.items()}
+
+    model = tiny_recipe.model.model_copy(update={"distance_head": True, "depth": 1})
+    recipe = predicting(tiny_recipe.model_copy(update={"model": model}), seed_distance=0.55)
+    crop = sample(np.float32(bar), truth.astype(np.int32))
+    rule, f1 = tune_instances(network, recipe, [crop], 20.0, 300.0)  # type: ignore[arg-type]
+    assert (rule.seeds, f1) == (better, 1)
+    for source in ("shape", "distance"):
+        asked, f1 = tune_instances(network, predicting(recipe, seeds=source), [crop], 20.0, 300.0)  # type: ignore[arg-type]
+        assert asked.seeds == source
+        assert (f1 == 1) == (source == better)
+
+
+def test_a_network_of_two_heads_learns_both(tiny_recipe: Recipe) -> None:
+    model = tiny_recipe.model.model_copy(update={"distance_head": True})
+    network = build_network(model)
+    compile_model(network, TrainSettings(learning_rate=0.01), steps_per_epoch=10)
+    labels = np.zeros((32, 32), np.int32)
+    labels[4:16, 4:16], labels[18:30, 18:30] = 1, 2
+    targets = {"probability": np.float32(labels > 0), "distance": inner_distance(labels)}
+    targets = {head: one[None, ..., None] for head, one in targets.items()}
+    ones = dict.fromkeys(targets, np.ones((1, 32, 32), np.float32))
+    image = np.random.default_rng(0).normal(labels > 0, 0.1)[None, ..., None]
+    logs = [
+        network.train_on_batch(image, targets, sample_weight=ones, return_dict=True)
+        for _ in range(25)
+    ]
+    for loss in ("loss", "probability_loss", "distance_loss"):
+        assert logs[-1][loss] < 0.8 * logs[0][loss]
 
 
 def compiled(recipe: Recipe, seed: int) -> keras.Model:

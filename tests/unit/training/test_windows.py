@@ -6,7 +6,7 @@ import pytest
 from cellid.config import AugmentSettings, Recipe
 from cellid.dataset import Dataset
 from cellid.dataset.subsets import train_on
-from cellid.imaging.instances import separate_touching
+from cellid.imaging.instances import inner_distance, separate_touching
 from cellid.training.windows import Sample, TrainingWindows, ValidationWindows, prepare_samples
 
 RANDOM = np.random.default_rng(0)
@@ -14,8 +14,13 @@ RANDOM = np.random.default_rng(0)
 
 def sample(shape: tuple[int, int], value: float = 0) -> Sample:
     image = np.full(shape, value, np.float32) if value else RANDOM.random(shape).astype(np.float32)
-    nuclei = image > 0.5
-    return Sample(image, nuclei, nuclei.astype(np.int32), np.ones(shape, np.bool_), 1.0)
+    return target(image, image > 0.5)
+
+
+def target(image: np.ndarray, nuclei: np.ndarray, weight: float = 1) -> Sample:
+    weights = np.full(nuclei.shape, weight, np.float32)
+    mask = nuclei[..., None].astype(np.float32)
+    return Sample(image, mask, weights, nuclei.astype(np.int32), weights > 0)
 
 
 @pytest.fixture
@@ -28,17 +33,19 @@ def test_samples_are_at_the_network_s_scale(tiny_dataset: Dataset, tiny_recipe: 
     samples = prepare_samples(tiny_dataset, "train", tiny_recipe, 0.5, 6.0)
     assert len(samples) == len(tiny_dataset.crops("train"))
     for one in samples:
-        assert one.image.shape == one.mask.shape == one.labels.shape == (32, 36)
-        assert one.image.dtype == np.float32
-        np.testing.assert_array_equal(one.mask, separate_touching(one.labels))
+        assert one.image.shape == one.weights.shape == one.labels.shape == (32, 36)
+        assert one.targets.shape == (32, 36, 1)
+        assert one.image.dtype == one.targets.dtype == one.weights.dtype == np.float32
+        np.testing.assert_array_equal(one.targets[..., 0], separate_touching(one.labels))
     # The first holds no nucleus; in the others nuclei are bright
-    assert not samples[0].mask.any()
+    assert not samples[0].targets.any()
     for one in samples[1:]:
-        assert one.image[one.mask].mean() > one.image[~one.mask].mean() + 0.5
+        inside = one.labels > 0
+        assert one.image[inside].mean() > one.image[~inside].mean() + 0.5
     settings = tiny_recipe.train.model_copy(update={"split_touching": False})
     whole = tiny_recipe.model_copy(update={"train": settings})
     for one in prepare_samples(tiny_dataset, "train", whole, 0.5, 6.0):
-        np.testing.assert_array_equal(one.mask, one.labels > 0)
+        np.testing.assert_array_equal(one.targets[..., 0], one.labels > 0)
 
 
 def test_an_epoch_shows_each_crop_as_often_as_windows_cover_it(recipe: Recipe) -> None:
@@ -85,7 +92,7 @@ def test_validation_covers_every_pixel_and_never_changes(recipe: Recipe) -> None
 def test_channels_are_kept(recipe: Recipe) -> None:
     image = RANDOM.random((64, 64, 3)).astype(np.float32)
     nuclei = image[..., 0] > 0.5
-    coloured = Sample(image, nuclei, nuclei.astype(np.int32), np.ones_like(nuclei), 1.0)
+    coloured = target(image, nuclei)
     for windows in (
         TrainingWindows([coloured], recipe, epoch=0),
         ValidationWindows([coloured], recipe),
@@ -99,8 +106,8 @@ def test_channels_are_kept(recipe: Recipe) -> None:
 def test_what_is_not_known_has_no_weight_and_moves_with_the_image(recipe: Recipe) -> None:
     image = np.zeros((64, 64), np.float32)
     image[20:44, 12:40] = 1
-    known = image < 0.5
-    doubtful = Sample(image, image > 0.5, (image > 0.5).astype(np.int32), known, 3.0)
+    doubtful = target(image, image > 0.5)
+    doubtful.weights[...] = 3 * (image < 0.5)
     for windows in (
         TrainingWindows([doubtful], recipe, epoch=0),
         ValidationWindows([doubtful], recipe),
@@ -111,6 +118,39 @@ def test_what_is_not_known_has_no_weight_and_moves_with_the_image(recipe: Recipe
         assert not weights[inside].any()
         assert (weights[images[..., 0] < 0.01] == 3).all()
         np.testing.assert_array_equal(weights == 0, masks[..., 0] > 0)
+
+
+def with_settings(recipe: Recipe, part: str, **values: float) -> Recipe:
+    return recipe.model_copy(update={part: getattr(recipe, part).model_copy(update=values)})
+
+
+def test_a_second_head_is_shown_how_deep_pixels_lie(tiny_dataset: Dataset, recipe: Recipe) -> None:
+    two = with_settings(recipe, "model", distance_head=True)
+    samples = prepare_samples(tiny_dataset, "train", two, 1.0, 12.0)[1:2]
+    np.testing.assert_array_equal(samples[0].targets[..., 1], inner_distance(samples[0].labels))
+    for windows in (TrainingWindows(samples, two, epoch=0), ValidationWindows(samples, two)):
+        images, targets, weights = windows[0]
+        assert list(targets) == list(weights) == ["probability", "distance"]
+        assert targets["distance"].shape == targets["probability"].shape == (*images.shape[:3], 1)
+        assert not targets["distance"][targets["probability"] == 0].any()
+        assert targets["distance"].max() == 1
+        np.testing.assert_array_equal(weights["distance"], weights["probability"])
+
+
+def test_small_nuclei_and_gaps_can_weigh_more(tiny_dataset: Dataset, recipe: Recipe) -> None:
+    plain, balanced, gaps = (
+        prepare_samples(tiny_dataset, "train", changed, 1.0, 20.0)[1]
+        for changed in (
+            recipe,
+            with_settings(recipe, "train", object_balance=1.0),
+            with_settings(recipe, "train", gap_weight=10.0),
+        )
+    )
+    inside = plain.labels > 0
+    assert (plain.weights == 1).all()
+    assert (balanced.weights[inside] > 2).all()  # 12 px wide, where 20 are typical
+    assert (balanced.weights[~inside] == 1).all()
+    assert gaps.weights[~inside].max() > 4
 
 
 @pytest.mark.parametrize("chosen", [["f1"], ["f1", "f2", "f3", "f4"]])

@@ -88,7 +88,7 @@ def test_alpha_is_studied_once_for_each_value(
     found = find_nuclei(replace(run, config=at_even_odds), tiny_dataset.image(name), 1.0).labels
     written = open_image(out / "alpha-0.25" / "even_odds" / "labels" / f"{name}.tif").read()
     np.testing.assert_array_equal(written, found)
-    assert table["threshold"][1] == run.config.threshold
+    assert table["threshold"][1] == run.config.instances.threshold
     before = times(out / "alpha-0.25") | times(out / "alpha-0.75")
     capsys.readouterr()
 
