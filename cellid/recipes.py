@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -45,7 +45,7 @@ def load_recipe(
         For an unreadable file, an unknown setting (the nearest right one is named) or a
         value of the wrong kind.
     """
-    from_file = _read_toml(file) if file else {}
+    from_file = read_toml(file) if file else {}
     name = preset or str(from_file.get("preset", "fast"))
     if name not in PRESETS:
         raise CellidError(
@@ -68,6 +68,34 @@ def override_settings(kind: type[_Kind], overrides: Iterable[str]) -> _Kind:
     values = kind().model_dump()
     _merge(values, _parse_overrides(overrides, kind))
     return parse_settings(kind, values, subject="--set")
+
+
+def change_settings(recipe: Recipe, changes: Mapping[str, Any], subject: str) -> Recipe:
+    """Return a recipe with some settings changed.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    changes : mapping
+        Values by dotted name, or in nested tables; ``"none"`` unsets. A table of another name,
+        such as ``{"train.loss": {"name": "dice"}}``, takes the place of the former.
+    subject : str
+        The file or argument that they came from, for the error.
+
+    Raises
+    ------
+    CellidError
+        For an unknown setting or a value of the wrong kind.
+    """
+    values = recipe.model_dump()
+    for key, value in changes.items():
+        _merge(values, _map_values(_nest(key, value), _word_to_none))
+    return parse_settings(Recipe, values, subject)
+
+
+def flatten_settings(settings: BaseModel) -> dict[str, Any]:
+    """Return the values of all settings by dotted name, as JSON holds them."""
+    return dict(_flatten(settings.model_dump(mode="json")))
 
 
 def describe_settings(settings: BaseModel, prefix: str = "") -> str:
@@ -197,13 +225,20 @@ def _not_of_choice(choice: type[BaseModel], key: str, subject: str) -> CellidErr
     )
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """Return what a TOML file says; the word ``"none"`` stands for None.
+
+    Raises
+    ------
+    CellidError
+        If it cannot be read.
+    """
     try:
         return _map_values(tomllib.loads(file.read_text(encoding="utf-8")), _word_to_none)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CellidError(
             file,
-            expected="a readable TOML recipe",
+            expected="a readable TOML file",
             got=str(error),
             remedy="check the path and the line named",
         ) from None
@@ -234,10 +269,21 @@ def _parse_override(text: str, kind: type[BaseModel]) -> dict[str, Any]:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()  # an unquoted word, as one types it in a shell
-    nested: Any = _word_to_none(parsed)
-    for part in reversed(key.split(".")):
-        nested = {part: nested}
-    return dict(nested)
+    return _nest(key, _word_to_none(parsed))
+
+
+def _nest(key: str, value: Any) -> dict[str, Any]:
+    """Return a value under a dotted key as nested tables."""
+    name, dot, rest = key.partition(".")
+    return {name: _nest(rest, value) if dot else value}
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
 
 
 def _none_to_word(value: Any) -> Any:

@@ -1,9 +1,10 @@
 """Commands that study what scores and settings are worth."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cellid.cli.app import (
     DatasetFolder,
@@ -21,12 +22,48 @@ from cellid.recipes import load_recipe, parse_settings
 
 _ALPHAS = list(AlphaStudySettings().values)
 
+
+class _StudyGroup(TyperGroup):
+    """Takes the name of a study file for the command that runs it."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0].endswith(".toml"):
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+
 study = typer.Typer(
-    help="Study what bad labels do to scores, and what the loss does to nuclei.",
+    cls=_StudyGroup,
+    help="Compare trainings: `cellid study FILE.toml --out DIR` runs a grid of settings and "
+    "seeds; the commands are studies of one matter each.",
+    subcommand_metavar="FILE.toml | COMMAND [ARGS]...",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 app.add_typer(study, name="study")
+
+
+@study.command()
+def run(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE.toml", help="What is compared: data set, seeds, [set] and [grid]."
+        ),
+    ],
+    out: Out,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Trainings at once; no more than there are GPUs, if any.")
+    ] = 1,
+) -> None:
+    """Compare trainings: a grid of settings and seeds; `study FILE.toml` is short for it.
+
+    Interrupted, it goes on when called again; with more levels or seeds, it adds them.
+    """
+    from cellid.workflows.study import run_study
+
+    if run_study(file, out, jobs):
+        raise typer.Exit(1)
 
 
 @study.command()

@@ -48,6 +48,7 @@ from cellid.config.scores import (
     NoiseStudySettings,
 )
 from cellid.config.simulation import SimulateSettings
+from cellid.config.study import StudySettings
 from cellid.config.tracking import TrackOutputSettings, TrackSettings
 from cellid.config.trained import AppearanceRange, InstanceRule
 
@@ -84,6 +85,7 @@ __all__ = [
     "Settings",
     "SimulateSettings",
     "SplitSettings",
+    "StudySettings",
     "TrackOutputSettings",
     "TrackSettings",
     "TrainSettings",

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cellid.config import Recipe
-from cellid.dataset import Dataset
+from cellid.dataset import Dataset, read_dataset
 from cellid.errors import CellidError
 from cellid.models.run import Run, load_run
 from cellid.training import train_model
+from cellid.workflows.evaluation import choose_split, evaluate
 from cellid.workflows.resume import go_on
 
 
@@ -83,6 +84,33 @@ def train_once(
         )
     say(f"{out}: trained before")
     return run
+
+
+def train_and_evaluate(dataset: Path, out: Path, recipe: Recipe, split: str | None = None) -> Path:
+    """Train on a data set, score and report, each unless it was done before.
+
+    Parameters
+    ----------
+    dataset : Path
+    out : Path
+        The run folder.
+    recipe : Recipe
+    split : str or None
+        That it is scored on; None: the test, or validation where there is none.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    CellidError
+        As `train_once`.
+    """
+    data = read_dataset(dataset)
+    run = train_once(data, out, recipe)
+    return evaluate([run], data, split=split or choose_split(data, print))
 
 
 def open_study(about_file: Path, dataset: Dataset, recipe: Recipe) -> None:

@@ -54,7 +54,7 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
             cellid_version="0",
             pixel_size_um=1.0,
             nucleus_diameter_px=DIAMETER_PX,
-            recipe={"labels": {"method": "auto"}},
+            recipe={"labels": {"method": "auto"}, "split": {"by": "field"}},
             sources=(),
             problems={},
         )
