@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -33,6 +34,16 @@ def test_every_frame_comes_back(tmp_path: Path, kind: str, request) -> None:
 
     assert [frame.shape for frame in frames] == [(16 + 40, 60, 3)] * 5  # with a caption
     assert [path.name for path in tmp_path.iterdir()] == ["tracks.mp4"]
+
+
+def test_browsers_slides_and_players_show_it(tmp_path: Path, movie) -> None:
+    write(tmp_path / "tracks.mp4", movie)
+
+    with av.open(tmp_path / "tracks.mp4") as file:
+        (video,) = file.streams.video
+        assert (video.codec_context.name, video.pix_fmt) == ("h264", "yuv420p")
+    content = (tmp_path / "tracks.mp4").read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")  # plays while it is loaded
 
 
 def test_the_same_frames_give_the_same_file(tmp_path: Path, movie) -> None:
