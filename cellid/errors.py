@@ -1,4 +1,4 @@
-"""The one exception that cellid raises for a mistake a user can mend."""
+"""The one exception that cellid raises for what a user can mend."""
 
 
 class CellidError(ValueError):
@@ -30,6 +30,10 @@ class CellidError(ValueError):
     def __reduce__(self) -> tuple[object, ...]:
         """Rebuild across processes, so that a worker's error keeps its four parts."""
         return _rebuild, (self.__class__, self.subject, self.expected, self.got, self.remedy)
+
+
+class DiskFullError(CellidError):
+    """No space is left: what is done stays, and all that comes after would fail too."""
 
 
 def _rebuild(

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from cellid.cli.app import app
-from cellid.errors import CellidError
+from cellid.errors import CellidError, DiskFullError
 
 _INTERRUPTED = 130  # what a shell calls a command ended by Ctrl-C
 
@@ -16,7 +16,8 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments, prog_name="cellid")
     except CellidError as error:
         typer.echo(f"cellid: {error}", err=True)
-        sys.exit(2)
+        # The command itself is right where the disk is full
+        sys.exit(1 if isinstance(error, DiskFullError) else 2)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:
             typer.echo(

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellid.errors import CellidError
+from cellid.errors import CellidError, DiskFullError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -142,7 +142,7 @@ def _sync(path: Path) -> None:
 def told_as_user_error(path: Path, error: OSError) -> CellidError:
     """Return the error of writing to ``path`` as one a user can mend."""
     if error.errno in _DISK_FULL:
-        return CellidError(
+        return DiskFullError(
             path,
             expected="room on the disk",
             got="no space left",
