@@ -1,7 +1,5 @@
 """The axes of a file: a string of one letter each, read or given and never guessed."""
 
-from pathlib import Path
-
 from cellid.errors import CellidError
 
 
@@ -30,14 +28,14 @@ def check_axes(axes: str, name: str = "axes") -> str:
 
 
 def settle_axes(
-    path: Path, stored: str, shape: tuple[int, ...], given: str | None
+    subject: object, stored: str, shape: tuple[int, ...], given: str | None
 ) -> tuple[str, tuple[int, ...]]:
     """Return the axes and shape of a file, without axes of length one.
 
     Parameters
     ----------
-    path : Path
-        For the errors.
+    subject : object
+        The file, for the errors.
     stored : str
         As the file says: ``S`` for samples of a colour, letters out of ``TCZYXS``
         for known axes and any other for unknown ones.
@@ -62,7 +60,7 @@ def settle_axes(
         fits = len(axes) == len(shape) and axes[within:] == stored[within:].replace("S", "C")
         if not fits:
             raise CellidError(
-                path,
+                subject,
                 expected=f"{len(axes)} axes {axes}, as given",
                 got=f"{len(shape)} axes of {sides}, in the file {readable(stored)}",
                 remedy="give --axes that fit the file, or leave it out if the file says them",
@@ -76,7 +74,7 @@ def settle_axes(
         shown = readable(stored)
         n_unknown = shape[axes.index(unknown[0])] if unknown else 0
         raise CellidError(
-            path,
+            subject,
             expected="metadata that say what each axis is, or --axes",
             got=f"axes {shown} of {sides} and no word on what '?' is"
             if unknown
@@ -87,7 +85,7 @@ def settle_axes(
             if len(unknown) == 1
             else "save the file with one axis for each of T, C, Z",
         )
-    check_axes(axes, str(path))
+    check_axes(axes, str(subject))
     return axes, shape
 
 

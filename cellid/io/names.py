@@ -1,4 +1,4 @@
-"""What file names say: natural order, channel words, and Incucyte's well, site and time."""
+"""What file names say: natural order, channels, and Incucyte's and plates' wells and sites."""
 
 import re
 from collections.abc import Iterable
@@ -31,12 +31,16 @@ _RAW = re.compile(
     r"(?:.*/)?(?P<month>\d{4})/(?P<day>\d\d)/(?P<clock>\d{4})/[^/]+"
     r"/(?P<well>[A-Z]{1,2}\d{1,2})-(?P<site>\d+)-(?P<channel>P|C\d)"
 )
+# Within an OME-Zarr plate: <row>/<column>/<field>
+_PLATE = re.compile(r"(?P<row>[A-Za-z]{1,2})/0*(?P<column>[1-9]\d?)/(?P<site>\d+)")
+# Leica's export: Series003_t07_ch00
+_CHANNEL = re.compile(r"(.*)_ch(\d\d)")
 _RAW_START = datetime(2000, 1, 1)
 
 
 @dataclass(frozen=True)
 class FieldName:
-    """Where and when an Incucyte image was taken, as its name says.
+    """Where and when an image was taken, as its name says.
 
     Parameters
     ----------
@@ -47,8 +51,9 @@ class FieldName:
         Such as ``C7``.
     site : int
         Field within the well.
-    time_h : float
-        Hours: since the first scan for an export, since 2000-01-01 for a raw scan.
+    time_h : float or None
+        Hours: since the first scan for an export, since 2000-01-01 for a raw scan; None of
+        a plate, whose images hold their time points.
     crop : int or None
         Piece of the field.
     role : {'phase', 'stain'} or None
@@ -58,19 +63,34 @@ class FieldName:
     stem: str
     well: str
     site: int
-    time_h: float
+    time_h: float | None
     crop: int | None
     role: Role | None
 
 
 def parse_field_name(path: str | PurePath) -> FieldName | None:
-    """Read an Incucyte file name, exported or raw; None if it is another name.
+    """Read the name of an Incucyte file, exported or raw, or of a field of an OME-Zarr plate.
 
     Parameters
     ----------
     path : str or path
-        A raw name is known by its last four folders.
+        A raw name is known by its last four folders, a field by those within its plate.
+
+    Returns
+    -------
+    FieldName or None
+        None if it is another name.
     """
+    container, within = split_zarr(Path(path))
+    if match := _PLATE.fullmatch("/".join(within)):
+        return FieldName(
+            stem="_".join([file_stem(container), *within]),
+            well=match["row"].upper() + match["column"],
+            site=int(match["site"]),
+            time_h=None,
+            crop=None,
+            role=None,
+        )
     whole = PurePath(path).with_suffix("").as_posix()
     if match := _EXPORT.fullmatch(PurePath(whole).name):
         series, role = split_role(re.sub(r"^VID\d+", "VID", match["series"]))
@@ -114,6 +134,20 @@ def split_role(stem: str) -> tuple[str, Role | None]:
         if word in STAIN_WORDS:
             return match[rest], "stain"
     return stem, None
+
+
+def split_channel(stem: str) -> tuple[str, int | None]:
+    """Take the channel number off a name as Leica exports it: ``s1_t07_ch00`` gives 0."""
+    match = _CHANNEL.fullmatch(stem)
+    return (match[1], int(match[2])) if match else (stem, None)
+
+
+def split_zarr(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """Part the path of an image in an OME-Zarr folder after that folder; any other is whole."""
+    for folder in path.parents:
+        if folder.suffix.lower() == ".zarr":
+            return folder, path.relative_to(folder).parts
+    return path, ()
 
 
 def file_stem(path: PurePath) -> str:

@@ -1,5 +1,6 @@
 """Phase and stain images of the same fields: found by name, read with checks."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from cellid.config import InputSettings
 from cellid.errors import CellidError
 from cellid.io.folders import list_names
-from cellid.io.images import ImageFile, open_image
+from cellid.io.image_file import ImageFile
+from cellid.io.images import open_image, open_scenes
 from cellid.io.names import parse_field_name, safe_names
 from cellid.io.pairing import Unpaired, match_files
 
@@ -28,6 +30,8 @@ class Pair:
     site : int or None
     time_h : float or None
         As Incucyte names say.
+    scene : str
+        Name of the image in two files of several; else empty.
     frame : int or None
         Time point in two stacks; None for single images.
     settings : InputSettings
@@ -40,6 +44,7 @@ class Pair:
     well: str | None = None
     site: int | None = None
     time_h: float | None = None
+    scene: str = ""
     frame: int | None = None
     settings: InputSettings = field(default=InputSettings(), repr=False)
 
@@ -77,8 +82,9 @@ def find_pairs(
     By the patterns of ``settings`` if given; as two channels of each file if both
     channels are given and both paths are the same; else by names: equal but for a
     channel word at the end or the beginning (``_phase``, ``_dapi``), for a folder
-    called by such a word, or for the channel in Incucyte's names. Frames of stacks
-    become pairs. Files that cannot be read stay in the list: `read_pair` tells.
+    called by such a word, or for the channel in Incucyte's names. Scenes of files and
+    frames of stacks become pairs. Files that cannot be read stay in the list: `read_pair`
+    tells.
 
     Parameters
     ----------
@@ -124,8 +130,8 @@ def read_pair(pair: Pair) -> tuple[NDArray[np.generic], NDArray[np.generic], flo
         or the two differ in size or pixel size.
     """
     settings = pair.settings
-    phase_file = open_image(pair.phase, settings.axes)
-    stain_file = open_image(pair.stain, settings.axes)
+    phase_file = open_image(pair.phase, settings.axes, pair.scene)
+    stain_file = open_image(pair.stain, settings.axes, pair.scene)
     _check_alike(phase_file, stain_file)
     frame = pair.frame or 0
     phase = phase_file.read(frame, settings.phase_channel, settings.z_plane)
@@ -168,18 +174,20 @@ def _make_pair(name: str, phase: Path, stain: Path, settings: InputSettings) -> 
     known = parse_field_name(phase) or parse_field_name(stain)
     if known is None:
         return Pair(name, phase, stain, settings=settings)
-    return Pair(name, phase, stain, known.well, known.site, known.time_h, None, settings)
+    return Pair(name, phase, stain, known.well, known.site, known.time_h, settings=settings)
 
 
-def _frame_pairs(pair: Pair) -> list[Pair]:
-    """Return a pair for each frame of two stacks; the pair itself for single images."""
-    try:
-        n_frames = open_image(pair.phase, pair.settings.axes).n_frames
-    except CellidError:  # told by read_pair, for one bad file must not stop the others
-        return [pair]
-    if n_frames == 1:
-        return [pair]
-    return [replace(pair, id=f"{pair.id}_t{t:04d}", frame=t) for t in range(n_frames)]
+def _frame_pairs(pair: Pair) -> Iterator[Pair]:
+    """Yield a pair for each scene of two files, and each frame of two stacks."""
+    for scene, file in open_scenes(pair.phase, pair.settings.axes).items():
+        of_scene = replace(pair, id=f"{pair.id}_{scene}", scene=scene) if scene else pair
+        # An error is told by read_pair, for one bad file must not stop the others
+        n_frames = 1 if isinstance(file, CellidError) else file.n_frames
+        if n_frames == 1:
+            yield of_scene
+        else:
+            for t in range(n_frames):
+                yield replace(of_scene, id=f"{of_scene.id}_t{t:04d}", frame=t)
 
 
 def _nothing_found(phase: Path, stain: Path, unpaired: list[Unpaired]) -> CellidError:

@@ -1,12 +1,12 @@
 """TIFF in all the forms microscopes write: where the planes lie, and one of them at a time."""
 
 import logging
+import math
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,59 +14,22 @@ import tifffile
 from numpy.typing import NDArray
 
 from cellid.errors import CellidError
-
-COARSEST_PIXEL_UM = 20.0
-"""Resolution tags of 72, 96, 300 or 600 dots an inch (42-353 µm) are a printer's
-default and not a microscope's pixel, so sizes above this are taken as unknown."""
-
-_UM_PER_UNIT = {
-    "pm": 1e-6,
-    "å": 1e-4,
-    "nm": 1e-3,
-    "µm": 1.0,
-    "um": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "mm": 1e3,
-    "cm": 1e4,
-    "centimeter": 1e4,
-    "m": 1e6,
-    "inch": 25_400.0,
-    "in": 25_400.0,
-}
-
-# Names in OME (TimeIncrementUnit) and ImageJ (tunit), in small letters
-_HOURS_PER_UNIT = {
-    **dict.fromkeys(("ms", "msec"), 1 / 3_600_000),
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1 / 3600),
-    **dict.fromkeys(("min", "minute", "minutes"), 1 / 60),
-    **dict.fromkeys(("h", "hr", "hour", "hours"), 1.0),
-    **dict.fromkeys(("d", "day", "days"), 24.0),
-}
+from cellid.io.layout import (
+    UM_PER_UNIT,
+    Layout,
+    believable_frame_h,
+    believable_pixel_um,
+    damaged,
+    decoding,
+)
 
 
-@dataclass(frozen=True)
-class TiffLayout:
+@dataclass(frozen=True, kw_only=True)
+class TiffLayout(Layout):
     """Where the planes of a TIFF file lie.
 
     Parameters
     ----------
-    axes : str
-        One letter an axis, as the metadata say; ``I``, ``Q`` and others stand for
-        an axis of unknown meaning, ``S`` for the samples of a colour.
-    shape : tuple of int
-        Length of each axis.
-    dtype : numpy.dtype
-        Of the pixels, native byte order.
-    kind : str
-        The metadata that the axes come from, in tifffile's words.
-    pixel_size_um : float or None
-    frame_h : float or None
-        Hours from a time point to the next.
-    block_shape : tuple of int
-        Shape of what is read at once: the last axes of ``shape``.
     data_offset : int or None
         Byte at which all blocks lie one after another, uncompressed.
     stored_dtype : str
@@ -75,37 +38,34 @@ class TiffLayout:
         Otherwise, the byte of the directory of each page.
     """
 
-    axes: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    kind: str
-    pixel_size_um: float | None
-    frame_h: float | None
-    block_shape: tuple[int, ...]
     data_offset: int | None
     stored_dtype: str
     page_offsets: tuple[int, ...]
 
-
-def damaged(path: Path, got: str) -> CellidError:
-    """Return the error of a file that is cut short or not what its name says."""
-    return CellidError(
-        path,
-        expected="a whole TIFF or PNG file",
-        got=got,
-        remedy="copy or export the file again, or move it out of the folder",
-    )
-
-
-@contextmanager
-def decoding(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises on the bytes of ``path`` into a CellidError."""
-    try:
-        yield
-    except (CellidError, MemoryError):
-        raise
-    except Exception as error:  # decoders raise nearly every type on damaged bytes
-        raise damaged(path, f"{type(error).__name__}: {error}") from error
+    def read_blocks(self, path: Path, numbers: Iterable[int]) -> Iterator[NDArray[np.generic]]:
+        """Yield blocks of the file by their numbers; see `Layout`."""
+        if self.data_offset is not None:
+            stored = np.dtype(self.stored_dtype)
+            count = math.prod(self.block_shape)
+            for number in numbers:
+                offset = self.data_offset + number * count * stored.itemsize
+                with decoding(path):
+                    flat = np.fromfile(path, stored, count, offset=offset)
+                    block = flat.reshape(self.block_shape)
+                yield block.astype(self.dtype, copy=False)
+            return
+        with decoding(path):
+            tif = tifffile.TiffFile(path)
+        with tif:
+            for number in numbers:
+                with decoding(path):
+                    tif.filehandle.seek(self.page_offsets[number])
+                    page = tifffile.TiffPage(tif, index=number)
+                    _check_bytes(path, page.dataoffsets, page.databytecounts)
+                    block = page.asarray(maxworkers=1)
+                if block.shape != self.block_shape:
+                    raise damaged(path, f"a plane of {block.shape} among planes {self.block_shape}")
+                yield block
 
 
 def read_layout(path: Path) -> TiffLayout:
@@ -140,7 +100,6 @@ def read_layout(path: Path) -> TiffLayout:
             axes=series.get_axes(squeeze=False),
             shape=shape,
             dtype=series.dtype,
-            kind=series.kind,
             pixel_size_um=_read_pixel_size(tif),
             frame_h=_read_frame_interval(tif),
             block_shape=block_shape,
@@ -155,44 +114,6 @@ def read_layout(path: Path) -> TiffLayout:
         elif len(layout.page_offsets) != n_blocks:
             raise damaged(path, f"{len(layout.page_offsets)} of {n_blocks} planes")
     return layout
-
-
-def read_blocks(
-    path: Path, layout: TiffLayout, indices: Iterable[int]
-) -> Iterator[NDArray[np.generic]]:
-    """Yield the blocks of ``layout`` with the given numbers, one in memory at a time.
-
-    Yields
-    ------
-    array of ``layout.block_shape`` and ``layout.dtype``
-
-    Raises
-    ------
-    CellidError
-        If the file is damaged there.
-    """
-    if layout.data_offset is not None:
-        stored = np.dtype(layout.stored_dtype)
-        count = int(np.prod(layout.block_shape))
-        for index in indices:
-            offset = layout.data_offset + index * count * stored.itemsize
-            with decoding(path):
-                flat = np.fromfile(path, stored, count, offset=offset)
-                block = flat.reshape(layout.block_shape)
-            yield block.astype(layout.dtype, copy=False)
-        return
-    with decoding(path):
-        tif = tifffile.TiffFile(path)
-    with tif:
-        for index in indices:
-            with decoding(path):
-                tif.filehandle.seek(layout.page_offsets[index])
-                page = tifffile.TiffPage(tif, index=index)
-                _check_bytes(path, page.dataoffsets, page.databytecounts)
-                block = page.asarray(maxworkers=1)
-            if block.shape != layout.block_shape:
-                raise damaged(path, f"a plane of {block.shape} among planes {layout.block_shape}")
-            yield block
 
 
 def _check_bytes(path: Path, offsets: Iterable[int], counts: Iterable[int]) -> None:
@@ -230,15 +151,9 @@ def _complaints_of_damage() -> Iterator[list[str]]:
 
 
 def _read_pixel_size(tif: tifffile.TiffFile) -> float | None:
-    """Return µm a pixel from OME-XML, ImageJ's unit or the resolution tags, else None.
-
-    Pixels that are not square to 1 % have no one size: None.
-    """
+    """Return µm a pixel from OME-XML, ImageJ's unit or the resolution tags, else None."""
     sizes = _ome_sizes(tif.ome_metadata or "") if tif.is_ome else _resolution_sizes(tif)
-    if sizes is None or not all(0 < size <= COARSEST_PIXEL_UM for size in sizes):
-        return None
-    x_um, y_um = sizes
-    return x_um if abs(x_um - y_um) <= 0.01 * x_um else None
+    return None if sizes is None else believable_pixel_um(*sizes)
 
 
 def _ome_sizes(xml: str) -> tuple[float, float] | None:
@@ -248,7 +163,7 @@ def _ome_sizes(xml: str) -> tuple[float, float] | None:
     sizes = []
     for axis in "XY":
         value = pixels.get(f"PhysicalSize{axis}")
-        scale = _UM_PER_UNIT.get(pixels.get(f"PhysicalSize{axis}Unit", "µm").lower())
+        scale = UM_PER_UNIT.get(pixels.get(f"PhysicalSize{axis}Unit", "µm").lower())
         if value is None or scale is None:
             return None
         sizes.append(float(value) * scale)
@@ -264,7 +179,7 @@ def _resolution_sizes(tif: tifffile.TiffFile) -> tuple[float, float] | None:
     unit = (tif.imagej_metadata or {}).get("unit")
     if unit is not None:
         # ImageJ escapes what is not ASCII: \u00B5m.
-        scale = _UM_PER_UNIT.get(str(unit).replace("\\u00B5", "µ").replace("μ", "µ").lower())
+        scale = UM_PER_UNIT.get(str(unit).replace("\\u00B5", "µ").replace("μ", "µ").lower())
     else:
         scale = {2: 25_400.0, 3: 1e4}.get(int(tags.valueof("ResolutionUnit", 2)))
     if scale is None:
@@ -283,7 +198,6 @@ def _read_frame_interval(tif: tifffile.TiffFile) -> float | None:
         found = tif.imagej_metadata or {}
         value, unit = found.get("finterval"), found.get("tunit", "s")
     try:
-        hours = float(value or 0) * _HOURS_PER_UNIT.get(str(unit).lower(), 0)
+        return believable_frame_h(float(value or 0), str(unit))
     except ValueError:
         return None
-    return hours if 0 < hours < np.inf else None

@@ -12,8 +12,16 @@ from tqdm import tqdm
 from cellid.config import InputSettings
 from cellid.errors import CellidError
 from cellid.io.folders import list_images
-from cellid.io.images import ImageFile, open_image
-from cellid.io.names import file_stem, natural_key, parse_field_name, safe_names, split_role
+from cellid.io.image_file import ImageFile
+from cellid.io.images import open_scenes
+from cellid.io.names import (
+    file_stem,
+    natural_key,
+    parse_field_name,
+    safe_names,
+    split_channel,
+    split_role,
+)
 
 _LAST_NUMBER = re.compile(r"(.*?)[_\-. ]*(?:(?<![A-Za-z])[tT])?(\d+)(\D*)")
 _INCUCYTE_TIME = re.compile(r"_\d+d\d\dh\d\dm")
@@ -105,9 +113,10 @@ def find_time_lapses(
 ) -> tuple[list[TimeLapse], dict[str, str]]:
     """Find the time-lapses in files and folders.
 
-    A file with a T axis is a time-lapse. Files of one frame each are put together by
-    ``settings.frame_pattern``; else by Incucyte's well, site and time; else by the last
-    number of their names, which counts the frames. Stain images are left out.
+    An image with a T axis is a time-lapse; a file may hold several, and a plate does. Images
+    of one frame each are put together by ``settings.frame_pattern``; else by Incucyte's well,
+    site and time; else by the last number of their names, which counts the frames. Stain
+    images are left out, and channels but the first of Leica's exports (``_ch00``).
 
     Parameters
     ----------
@@ -135,19 +144,18 @@ def find_time_lapses(
     singles: list[_Single] = []
     files = [(path, file) for path in paths for file in list_images(path)]
     for root, path in tqdm(files, desc="look at files", unit="file", delay=2):
-        try:
-            file = open_image(path, settings.axes)
-        except CellidError as error:
-            problems[str(path)] = str(error)
-            continue
-        if file.n_frames > 1:
-            stacks.append(file)
-        elif pattern is None and _is_stain(path):
-            stains[str(path)] = f"{path}: a stain"
-        elif (single := _place(root, file, pattern)) is None:
-            problems[str(path)] = f"{path}: {_describe_unplaced(file)}"
-        else:
-            singles.append(single)
+        for scene, file in open_scenes(path, settings.axes).items():
+            key = f"{path}, scene {scene}" if scene else str(path)
+            if isinstance(file, CellidError):
+                problems[key] = str(file)
+            elif file.n_frames > 1:
+                stacks.append(file)
+            elif pattern is None and _is_stain(path):
+                stains[key] = f"{key}: a stain"
+            elif (single := _place(root, file, pattern)) is None:
+                problems[key] = f"{key}: {_describe_unplaced(file)}"
+            else:
+                singles.append(single)
     found = [*_group(singles, settings, problems), *(_from_stack(f, settings) for f in stacks)]
     return _name_apart(found), problems if found else problems | stains
 
@@ -176,8 +184,11 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _is_stain(path: Path) -> bool:
-    name = parse_field_name(path)
-    return (name.role if name else split_role(file_stem(path))[1]) == "stain"
+    """Say whether a name is that of a stain, or of a channel after Leica's first."""
+    if name := parse_field_name(path):
+        return name.role == "stain"
+    stem, channel = split_channel(file_stem(path))
+    return bool(channel) or split_role(stem)[1] == "stain"
 
 
 def _describe_unplaced(file: ImageFile) -> str:
@@ -190,9 +201,10 @@ def _describe_unplaced(file: ImageFile) -> str:
 
 def _place(root: Path, file: ImageFile, pattern: re.Pattern[str] | None) -> _Single | None:
     """Say of which field, and when, an image of one frame is; None if its name does not."""
-    folder = file.path.parent.relative_to(root) if root.is_dir() else Path()
+    inside = root in file.container.parents
+    folder = file.container.parent.relative_to(root) if inside else Path()
     if pattern is not None:
-        match = pattern.fullmatch((folder / file.path.name).as_posix())
+        match = pattern.fullmatch((folder / file.label).as_posix())
         if match is None:
             return None
         known = match.groupdict()
@@ -203,11 +215,12 @@ def _place(root: Path, file: ImageFile, pattern: re.Pattern[str] | None) -> _Sin
         stem, exported = _INCUCYTE_TIME.subn("", name.stem)
         # The folders of raw scans are times
         within = folder.parts if exported else ()
-        return _Single((*within, stem), name.well, str(name.site), name.time_h, 1.0, file)
-    number = _LAST_NUMBER.fullmatch(split_role(file_stem(file.path))[0])
+        return _Single((*within, stem), name.well, str(name.site), name.time_h or 0.0, 1.0, file)
+    stem, _ = split_channel(file_stem(file.container))
+    number = _LAST_NUMBER.fullmatch(split_role(stem)[0])
     if number is None:
         return None
-    field = (*folder.parts, number[1], number[3].strip("_-. "))
+    field = (*folder.parts, number[1], number[3].strip("_-. "), *file.within)
     if not any(field):
         field = (root.resolve().name,)
     return _Single(field, "", "", int(number[2]), None, file)
@@ -276,7 +289,7 @@ def _number_frames(of_field: list[_Single]) -> tuple[list[int], float]:
 def _from_stack(file: ImageFile, settings: InputSettings) -> TimeLapse:
     known = parse_field_name(file.path)
     return TimeLapse(
-        name=file_stem(file.path),
+        name=file.name,
         well=known.well if known else "",
         site=str(known.site) if known else "",
         points={page: TimePoint(file, page) for page in range(file.n_frames)},

@@ -101,7 +101,8 @@ class Field:
         An experiment that is still running adds frames, and a copy that was cut short is made
         anew. Looked at once, before an image is read: one that changes later is news next time.
         """
-        return [_tell_apart(self.lapse.points.get(i)) for i in range(self.lapse.n_frames)]
+        points = self.lapse.points
+        return [_tell_apart(points.get(i), self.settings) for i in range(self.lapse.n_frames)]
 
     def chunks(self) -> list[range]:
         """Return the frames that are written together."""
@@ -174,12 +175,21 @@ def _says(file: Path, what: dict[str, object]) -> bool:
         return False
 
 
-def _tell_apart(point: TimePoint | None) -> list[object] | None:
-    """Return name, page, size and time of change of an image."""
-    try:
-        status = None if point is None else point.file.path.stat()
-    except OSError:  # gone since it was listed: told when it is read
-        status = None
-    if point is None or status is None:
+def _tell_apart(point: TimePoint | None, settings: InputSettings) -> list[object] | None:
+    """Return name, page, size and time of change of an image; None if it is not there."""
+    if point is None:
         return None
-    return [point.file.path.name, point.page, status.st_size, status.st_mtime_ns]
+    try:
+        parts = point.file.list_parts(point.page, settings.phase_channel, settings.z_plane)
+    except CellidError:  # a channel that is not there: told when it is read
+        return None
+    found = []
+    for part in parts:
+        try:
+            found.append(part.stat())
+        except OSError:  # gone since it was listed, or not written yet: as above
+            continue
+    if not found:
+        return None
+    changed = max(status.st_mtime_ns for status in found)
+    return [point.file.label, point.page, sum(status.st_size for status in found), changed]

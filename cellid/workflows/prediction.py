@@ -13,8 +13,9 @@ from cellid.config import InputSettings, OutputSettings
 from cellid.errors import CellidError
 from cellid.imaging.overlay import draw_outlines
 from cellid.io.folders import list_images
-from cellid.io.images import ImageFile, open_image
-from cellid.io.names import file_stem, parse_field_name, safe_names
+from cellid.io.image_file import ImageFile
+from cellid.io.images import open_scenes
+from cellid.io.names import parse_field_name, safe_names
 from cellid.io.tiff_writers import LabelStackWriter, StackWriter
 from cellid.io.writers import new_folder, replacing, write_png
 from cellid.models.run import Run
@@ -68,12 +69,12 @@ def predict(
             ", ".join(map(str, images)),
             expected="at least one image that can be read",
             got="\n".join(problems.values()) or "none",
-            remedy="give TIFF or PNG files, or a folder that holds some",
+            remedy="give images, or a folder that holds some",
         )
     n_frames = sum(file.n_frames for file in files)
     say(f"{len(files)} files, {n_frames} frames")
     new_folder(out, overwrite)
-    names = safe_names(file_stem(file.path) for file in files)
+    names = safe_names(file.name for file in files)
     unlike = UnlikeFrames()
     with (
         _table(out / "objects.csv") as write_objects,
@@ -85,7 +86,7 @@ def predict(
                 for objects, counts in _predict_file(run, file, name, out, settings, outputs):
                     write_objects(objects)
                     write_counts(counts)
-                    unlike.add(file.path.name, counts)
+                    unlike.add(file.label, counts)
                     bar.update()
             except CellidError as error:
                 problems[str(file.path)] = str(error)
@@ -102,13 +103,15 @@ def _open_all(
     files: list[ImageFile] = []
     problems = {}
     for path in dict.fromkeys(path for given in images for path in list_images(given)):
-        try:
-            file = open_image(path, settings.axes)
-            if len(files) < _DESCRIBED:
-                say(file.describe())
-            files.append(file)
-        except CellidError as error:
-            problems[str(path)] = str(error)
+        for scene, file in open_scenes(path, settings.axes).items():
+            try:
+                if isinstance(file, CellidError):
+                    raise file
+                if len(files) < _DESCRIBED:
+                    say(file.describe())
+                files.append(file)
+            except CellidError as error:
+                problems[f"{path}, scene {scene}" if scene else str(path)] = str(error)
     return files, problems
 
 
@@ -158,10 +161,10 @@ def _rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     known = parse_field_name(file.path)
     where = {
-        "file": file.path.name,
+        "file": file.label,
         "well": known.well if known else "",
         "site": known.site if known else "",
-        "time_h": known.time_h if known else "",
+        "time_h": known.time_h if known and known.time_h is not None else "",
         "frame": number,
     }
     objects = measure_nuclei(nuclei, image, pixel_size_um)

@@ -19,7 +19,7 @@ from cellid.evaluation.experts import (
     score_experts,
 )
 from cellid.imaging.overlay import OUTLINE, Colour, Picture, find_outlines
-from cellid.io.tiff import decoding
+from cellid.io.layout import decoding
 from cellid.io.writers import write_table, write_text
 from cellid.report.experts.answers import (
     Expert,

@@ -61,6 +61,22 @@ def test_else_the_last_number_of_a_name_counts_the_frames(tmp_path: Path) -> Non
     assert (lapses, list(problems)) == ([], [str(stain)])
 
 
+def test_leica_exports_are_frames_of_their_first_channel(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        *(f"S{s}_t{t:02d}_ch{c:02d}.tif" for s in (1, 2) for t in range(3) for c in (0, 1)),
+    )
+    make(tmp_path, "dish_007_ch00.tif", "dish_009_ch00.tif")
+    lapses, problems = find_time_lapses([tmp_path], InputSettings())
+    assert {one.name: list(one.points) for one in lapses} == {
+        "dish": [0, 1],
+        "S1": [0, 1, 2],
+        "S2": [0, 1, 2],
+    }
+    assert {point.file.path.stem[-4:] for point in lapses[1].points.values()} == {"ch00"}
+    assert problems == {}
+
+
 def test_a_pattern_says_how_names_are_to_be_read(tmp_path: Path) -> None:
     make(tmp_path, "A1/s2_x7_00.tif", "A1/s2_y8_05.tif", "B1/s1_q9_05.tif", "notes.tif")
     lapses, problems = find_time_lapses(
