@@ -4,13 +4,15 @@
 
     found/FIRST.tif, .csv   labels and nuclei of the chunk from frame FIRST on
     found/FIRST.counts.csv  a row a frame
-    found/FIRST.json        written last: the images of the chunk, and the sizes of these files
+    found/FIRST.json        written last: the images of the chunk, a digest of their pixels, and
+                            the sizes of these files
     tracked.tif             labels by track, a page a frame
     tracks.csv, lineage.csv, divisions.csv, drift.csv, counts.csv
     01_RES, trackmate.xml, napari-*, tracks.geff, movie.mp4, stabilised.tif      as asked for
     followed.json           written last: the settings of following, and the images
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,14 +27,17 @@ from cellid.errors import CellidError
 from cellid.io.images import open_image
 from cellid.io.readers import read_object, read_table
 from cellid.io.time_lapse import TimeLapse, TimePoint
+from cellid.io.writers import remove_leftovers, told_as_user_error, write_json
 from cellid.tracking.exports import read_tables
 from cellid.types import Labels, Tracks
 
 LABELS, SPOTS, FRAMES, FOUND = ".tif", ".csv", ".counts.csv", ".json"
 """Files of a chunk."""
 
-COUNTS, DRIFT, DONE = "counts.csv", "drift.csv", "followed.json"
-_FOLLOW_AGAIN = f"delete {DONE} beside it, and give the same command again"
+COUNTS, DRIFT, MOVIE, DONE = "counts.csv", "drift.csv", "movie.mp4", "followed.json"
+FOLLOW_AGAIN = f"delete {DONE} beside it, and give the same command again"
+"""What to do where a table is damaged."""
+
 _CHUNK = 50  # frames; at most so many are worked out again after an interruption
 
 
@@ -43,6 +48,11 @@ class Field:
     lapse: TimeLapse
     folder: Path
     settings: InputSettings
+
+    @property
+    def name(self) -> str:
+        """Of the time-lapse."""
+        return self.lapse.name
 
     @property
     def pixel_size_um(self) -> float | None:
@@ -84,7 +94,7 @@ class Field:
 
     def is_followed(self, following: TrackSettings, outputs: TrackOutputSettings) -> bool:
         """Say whether all has been done with these settings."""
-        return _says(self.folder / DONE, self.describe(following, outputs))
+        return says(self.folder / DONE, self.describe(following, outputs))
 
     def describe(self, following: TrackSettings, outputs: TrackOutputSettings) -> dict[str, object]:
         """Return what all that is written follows from."""
@@ -120,13 +130,29 @@ class Field:
 
     def is_found(self, chunk: range) -> bool:
         """Say whether the nuclei of a chunk have been found, in these images, and are whole."""
-        return _says(self.chunk_file(chunk, FOUND), self.describe_chunk(chunk))
+        file = self.chunk_file(chunk, FOUND)
+        try:
+            said = read_object(file, "what was done", "do it again")
+        except CellidError:
+            return False
+        known = self.describe_chunk(chunk, said.get("pixels"))
+        if said | {"images": known["images"]} != known:
+            return False
+        if said != known:  # another file may have the same images: a stack that grows, a copy
+            digest = PixelDigest()
+            for frame in chunk:
+                digest.add(self.read_if_possible(frame))
+            if digest.text() != known["pixels"]:
+                return False
+            write_json(file, known)
+        return True
 
-    def describe_chunk(self, chunk: range) -> dict[str, object]:
-        """Return which images a chunk is of, and how large its files are."""
+    def describe_chunk(self, chunk: range, pixels: object) -> dict[str, object]:
+        """Return which images of which pixels a chunk is of, and how large its files are."""
         files = [self.chunk_file(chunk, suffix) for suffix in (LABELS, SPOTS, FRAMES)]
         return {
             "images": self.images[chunk.start : chunk.stop],
+            "pixels": pixels,
             "pixel_size_um": self.pixel_size_um,
             "bytes": {file.name: file.stat().st_size for file in files if file.exists()},
         }
@@ -150,15 +176,15 @@ class Field:
     def counts(self) -> pd.DataFrame:
         """Return a row a frame, of a field that was followed."""
         texts = {"field": str, "well": str, "site": str}
-        return read_table(self.folder / COUNTS, _FOLLOW_AGAIN, dtype=texts)
+        return read_table(self.folder / COUNTS, FOLLOW_AGAIN, dtype=texts)
 
     def drift(self) -> pd.DataFrame:
         """Return the drift of a field that was followed."""
-        return read_table(self.folder / DRIFT, _FOLLOW_AGAIN)
+        return read_table(self.folder / DRIFT, FOLLOW_AGAIN)
 
     def tracks(self) -> Tracks:
         """Return the tracks of a field that was followed."""
-        return read_tables(self.folder, self.pixel_size_um, _FOLLOW_AGAIN)
+        return read_tables(self.folder, self.pixel_size_um, FOLLOW_AGAIN)
 
     def labels(self) -> Iterator[Labels]:
         """Yield the labels of each frame as they were found, (Y, X) int32."""
@@ -167,12 +193,48 @@ class Field:
                 yield page.astype(np.int32)
 
 
-def _says(file: Path, what: dict[str, object]) -> bool:
+class PixelDigest:
+    """Tells the pixels of images from any others; a frame without an image counts too."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def add(self, image: NDArray[np.generic] | None) -> None:
+        """Take the next image."""
+        self._hash.update(b"none" if image is None else np.ascontiguousarray(image))
+
+    def text(self) -> str:
+        """Return the digest of all images so far."""
+        return self._hash.hexdigest()
+
+
+def says(file: Path, what: dict[str, object]) -> bool:
     """Say whether a JSON file is there, whole, and says this."""
     try:
         return read_object(file, "what was done", "do it again") == what
     except CellidError:
         return False
+
+
+def begin(folder: Path, *within: Path) -> None:
+    """Take away what says that all is done, and what a killed process left.
+
+    Parameters
+    ----------
+    folder, *within : Path
+        Of a field or a well, and folders in it that are written to.
+
+    Raises
+    ------
+    CellidError
+        If nothing can be removed there.
+    """
+    try:
+        (folder / DONE).unlink(missing_ok=True)
+        for each in (folder, *within):
+            remove_leftovers(each)
+    except OSError as error:
+        raise told_as_user_error(folder, error) from error
 
 
 def _tell_apart(point: TimePoint | None, settings: InputSettings) -> list[object] | None:

@@ -1,9 +1,8 @@
 """Nuclei of one field of a time-lapse found chunk by chunk, then followed and exported."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
-from itertools import chain
-from typing import TypeVar
+from itertools import chain, repeat
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,15 @@ from cellid.config import TrackOutputSettings, TrackSettings
 from cellid.io.ahead import map_ahead
 from cellid.io.tiff_writers import LabelStackWriter, StackWriter
 from cellid.io.time_lapse import TimeLapse
-from cellid.io.writers import remove_leftovers, told_as_user_error, write_json, write_table
+from cellid.io.writers import write_json, write_table
 from cellid.models.run import Run
-from cellid.prediction import FoundFrame, find_in_stream, measure_nuclei
+from cellid.prediction import (
+    COUNTED,
+    FoundFrame,
+    describe_counts,
+    find_in_stream,
+    measure_nuclei,
+)
 from cellid.tracking.drift import DriftMeter, stabilise, steady
 from cellid.tracking.exports import (
     write_geff,
@@ -30,9 +35,19 @@ from cellid.tracking.exports import (
 )
 from cellid.tracking.link import follow
 from cellid.types import Tracks
-from cellid.workflows.field import COUNTS, DONE, DRIFT, FOUND, FRAMES, LABELS, SPOTS, Field
-
-_Item = TypeVar("_Item")
+from cellid.workflows.field import (
+    COUNTS,
+    DONE,
+    DRIFT,
+    FOUND,
+    FRAMES,
+    LABELS,
+    MOVIE,
+    SPOTS,
+    Field,
+    PixelDigest,
+    begin,
+)
 
 _TRACKED = "tracked.tif"
 _MEASURED = [
@@ -64,26 +79,17 @@ def process_field(
     CellidError
         If none of its frames can be used, or what follows from them cannot be written.
     """
-    _begin(field)
+    begin(field.folder, field.chunk_folder)
     drift = _find_nuclei(run, field, advance)
     frames = field.collect(FRAMES)
     if frames["problem"].notna().all():
         field.read(min(field.lapse.points))  # raises what is wrong, and how to mend it
     tracks = follow(steady(field.collect(SPOTS), drift), following)
-    _export(field, tracks, drift, outputs)
+    _export_tables(field, tracks, outputs.formats)
+    _export_pixels(field, tracks, drift, outputs)
     write_table(field.folder / DRIFT, drift.round(3))
     write_table(field.folder / COUNTS, _name_frames(field.lapse, frames))
     write_json(field.folder / DONE, field.describe(following, outputs))
-
-
-def _begin(field: Field) -> None:
-    """Take away what a killed process left, and what says that all is of the same settings."""
-    try:
-        (field.folder / DONE).unlink(missing_ok=True)
-        for folder in (field.folder, field.chunk_folder):
-            remove_leftovers(folder)
-    except OSError as error:
-        raise told_as_user_error(field.folder, error) from error
 
 
 def _name_frames(lapse: TimeLapse, frames: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +103,8 @@ def _name_frames(lapse: TimeLapse, frames: pd.DataFrame) -> pd.DataFrame:
 def _find_nuclei(run: Run, field: Field, advance: Callable[[int], object]) -> pd.DataFrame:
     """Write the chunks that are not there, and return the drift."""
     meter = DriftMeter()
-    todo = [chunk for chunk in field.chunks() if not field.is_found(chunk)]
+    chunks = tqdm(field.chunks(), f"{field.name}: look at files", leave=False, delay=2)
+    todo = [chunk for chunk in chunks if not field.is_found(chunk)]
     # Reading, the network, parting nuclei, measuring them: four threads, a few frames each
     frames = chain.from_iterable(todo)
     found = find_in_stream(run, frames, field.read, field.pixel_size_um)
@@ -125,7 +132,7 @@ def _write_chunk(
     field: Field, chunk: range, measured: Iterator[tuple[FoundFrame, pd.DataFrame]]
 ) -> Iterator[NDArray[np.generic] | None]:
     """Write what was found in the next frames, and yield their images."""
-    spots, frames = [], []
+    spots, frames, pixels = [], [], PixelDigest()
     nothing = np.zeros(field.lapse.first.plane_shape, np.int32)
     with LabelStackWriter(
         field.chunk_file(chunk, LABELS), len(chunk), field.pixel_size_um
@@ -134,76 +141,62 @@ def _write_chunk(
             labels.write(nothing if found.nuclei is None else found.nuclei.labels)
             spots.append(table.assign(frame=frame))
             frames.append(_describe_frame(frame, found))
+            pixels.add(found.image)
             yield found.image
     write_table(field.chunk_file(chunk, SPOTS), pd.concat(spots)[["frame", *_MEASURED]].round(4))
     write_table(field.chunk_file(chunk, FRAMES), pd.DataFrame(frames))
-    write_json(field.chunk_file(chunk, FOUND), field.describe_chunk(chunk))
+    write_json(field.chunk_file(chunk, FOUND), field.describe_chunk(chunk, pixels.text()))
 
 
 def _describe_frame(frame: int, found: FoundFrame) -> dict[str, object]:
-    nuclei = found.nuclei
-    return {
-        "frame": frame,
-        "n_nuclei": None if nuclei is None else nuclei.count,
-        "n_components": None if nuclei is None else nuclei.count_components,
-        "n_by_area": None if nuclei is None else round(nuclei.count_area, 1),
-        "problem": "" if found.problem is None else found.problem.got,
-    }
+    counts = {} if found.nuclei is None else describe_counts(found.nuclei)
+    problem = "" if found.problem is None else found.problem.got
+    return {"frame": frame, **dict.fromkeys(COUNTED), **counts, "problem": problem}
 
 
-def _export(
-    field: Field, tracks: Tracks, drift: pd.DataFrame, outputs: TrackOutputSettings
-) -> None:
-    lapse, folder, um = field.lapse, field.folder, field.pixel_size_um
-    n_frames, hours, formats = lapse.n_frames, lapse.frame_h, outputs.formats
+def _export_tables(field: Field, tracks: Tracks, formats: Collection[str]) -> None:
+    lapse, folder, um, hours = field.lapse, field.folder, field.pixel_size_um, field.lapse.frame_h
     write_tables(folder, tracks, um, hours)
     if "trackmate" in formats:
-        shape = lapse.first.plane_shape
-        write_trackmate(folder / "trackmate.xml", tracks, shape, n_frames, um, hours, _TRACKED)
+        shape, path = lapse.first.plane_shape, folder / "trackmate.xml"
+        write_trackmate(path, tracks, shape, lapse.n_frames, um, hours, _TRACKED)
     if "napari" in formats:
         write_napari(folder / "napari-tracks.csv", folder / "napari-graph.json", tracks)
     if "geff" in formats:
         write_geff(folder / "tracks.geff", tracks, um, hours, overwrite=True)
+
+
+def _export_pixels(
+    field: Field, tracks: Tracks, drift: pd.DataFrame, outputs: TrackOutputSettings
+) -> None:
+    """Write what takes the labels of each frame, and the images where these are asked for."""
+    lapse, folder, um = field.lapse, field.folder, field.pixel_size_um
+    n_frames = lapse.n_frames
     with ExitStack() as stack:
         writers = [writing_label_stack(folder / _TRACKED, tracks, n_frames, um)]
-        if "ctc" in formats:
+        if "ctc" in outputs.formats:
             writers.append(writing_ctc(folder / "01_RES", tracks, n_frames, um, overwrite=True))
-        if "baxter" in formats:
+        if "baxter" in outputs.formats:
             writers.append(
                 writing_baxter(folder / "baxter", lapse.name, tracks, n_frames, overwrite=True)
             )
         stacks = [stack.enter_context(writer) for writer in writers]
-        for frame, labels in enumerate(_show_progress(field.labels(), "label stacks", field)):
-            for each in stacks:
-                each.write(frame, labels)
-    if outputs.movie or outputs.stabilised:
-        _draw(field, tracks, drift, outputs)
-
-
-def _show_progress(items: Iterable[_Item], what: str, field: Field) -> Iterable[_Item]:
-    """Return items, one a frame, with a bar where they take longer than moments."""
-    lapse = field.lapse
-    bar: Iterable[_Item] = tqdm(
-        items, f"{lapse.name}: {what}", lapse.n_frames, leave=False, unit="frame", delay=2
-    )
-    return bar
-
-
-def _draw(field: Field, tracks: Tracks, drift: pd.DataFrame, outputs: TrackOutputSettings) -> None:
-    """Write what needs the images again."""
-    lapse = field.lapse
-    with ExitStack() as stack:
         movie = outputs.movie and stack.enter_context(
-            writing_movie(field.folder / "movie.mp4", tracks, lapse.frame_h)
+            writing_movie(folder / MOVIE, tracks, lapse.frame_h)
         )
         steadied = outputs.stabilised and stack.enter_context(
-            StackWriter(field.folder / "stabilised.tif", lapse.n_frames, field.pixel_size_um)
+            StackWriter(folder / "stabilised.tif", n_frames, um)
         )
-        images = map_ahead(field.read_if_possible, range(lapse.n_frames))
+        images: Iterable[NDArray[np.generic] | None] = repeat(None, n_frames)
+        if movie or steadied:
+            images = map_ahead(field.read_if_possible, range(n_frames))
         shifts = drift[["shift_y_px", "shift_x_px"]].to_numpy()
         nothing = np.zeros(lapse.first.plane_shape, lapse.first.dtype)
         pairs = zip(images, field.labels(), strict=True)
-        for frame, (image, labels) in enumerate(_show_progress(pairs, "movie", field)):
+        bar = tqdm(pairs, f"{lapse.name}: write", n_frames, leave=False, unit="frame", delay=2)
+        for frame, (image, labels) in enumerate(bar):
+            for each in stacks:
+                each.write(frame, labels)
             if movie and image is not None:
                 movie.write(frame, image, labels)
             if steadied:
