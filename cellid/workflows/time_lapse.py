@@ -8,7 +8,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from cellid.config import InputSettings, TrackOutputSettings, TrackSettings
-from cellid.errors import CellidError
+from cellid.errors import CellidError, DiskFullError
+from cellid.evaluation.bootstrap import Interval
 from cellid.evaluation.count_calibration import calibration_factor
 from cellid.io.plate import read_plate, standard_well, unmatched_wells
 from cellid.io.time_lapse import TimeLapse, find_time_lapses
@@ -19,11 +20,12 @@ from cellid.report.markup import count
 from cellid.report.scoring import score_evaluation
 from cellid.report.time_lapse import FollowedPlate, write_time_lapse_report
 from cellid.workflows.evaluation import EVALUATION
-from cellid.workflows.field import COUNTS, Field
+from cellid.workflows.field import COUNTS, MOVIE, Field
 from cellid.workflows.field_pool import process_in_parallel
 from cellid.workflows.resume import go_on
 from cellid.workflows.time_lapse_field import process_field
-from cellid.workflows.well import follow_wells
+from cellid.workflows.unlike import UnlikeFrames
+from cellid.workflows.well import Well, follow_wells
 
 _ABOUT = "track.json"
 _WELLS = "wells"
@@ -64,7 +66,7 @@ def track(
         CSV that says which condition is in which well (`cellid.io.plate`).
     tiles : (int, int) or None
         Rows and columns of the fields of a well, which overlap: they are also followed
-        together, into a folder for each well (`cellid.workflows.well`).
+        together, into a folder for each well (`cellid.workflows.well`), and the page is of wells.
     workers : int
         Processes that share out the fields; each takes the memory of one.
     overwrite : bool
@@ -81,7 +83,7 @@ def track(
     ------
     CellidError
         If no time-lapse is found, or none can be followed; or ``out`` is of another model or
-        other input settings, or among the images.
+        other input settings, or among the images; or no space is left.
     """
     for path in images:
         _keep_apart(path, out)
@@ -106,8 +108,8 @@ def track(
     go_on(out / _ABOUT, about, "tracks", "model and input settings", overwrite)
     fields = [Field(lapse, out / lapse.name, settings) for lapse in lapses]
     if overwrite:
-        for field in fields:
-            shutil.rmtree(field.folder, ignore_errors=True)
+        for folder in (*(field.folder for field in fields), out / _WELLS):
+            shutil.rmtree(folder, ignore_errors=True)
     todo = [field for field in fields if not field.is_followed(following, outputs)]
     n_done = n_frames - sum(field.lapse.n_frames for field in todo)
     with tqdm(total=n_frames, initial=n_done, desc="find nuclei", unit="frame") as bar:
@@ -116,18 +118,23 @@ def track(
             if workers == 1
             else process_in_parallel(run, todo, following, outputs, workers, bar.update)
         ):
+            if isinstance(error, DiskFullError):
+                raise error
             if error is not None:
                 problems[field.lapse.name] = str(error)
     followed = [field for field in fields if field.is_followed(following, outputs)]
     if followed:
-        counts = pd.concat([field.counts() for field in followed], ignore_index=True)
+        wells = []
+        unlike = UnlikeFrames()
         for field in followed:
             problems |= field.describe_bad_frames()
-        counts = _calibrate(_add_conditions(counts, plate), run, say)
-        write_table(out / COUNTS, counts)
-        _write_report(run, followed, counts, out)
+            unlike.add(field.name, field.counts())
+        unlike.tell(say)
         if tiles is not None:
-            problems |= follow_wells(followed, tiles, following, out / _WELLS)
+            wells, apart = follow_wells(followed, tiles, following, out / _WELLS)
+            problems |= apart
+        movies = {field.name: f"{field.name}/{MOVIE}" for field in followed if outputs.movie}
+        _report(run, followed, wells, plate, movies, out, say)
     for problem in problems.values():
         say(f"left out: {problem}")
     if not followed:
@@ -176,15 +183,47 @@ def _add_conditions(counts: pd.DataFrame, plate: pd.DataFrame | None) -> pd.Data
     return counts.join(conditions, on=wells.rename("key"))
 
 
-def _write_report(run: Run, fields: Sequence[Field], counts: pd.DataFrame, out: Path) -> None:
-    first = fields[0]
-    drifts = {field.lapse.name: field.drift() for field in fields}
-    plate = FollowedPlate(counts, drifts, first.pixel_size_um, first.lapse.frame_h)
-    # One field after the other, for the tracks of a plate may be larger than memory
-    bar = tqdm(fields, desc="sum up tracks", unit="field", delay=2)
-    tracks = ((field.lapse.name, field.tracks()) for field in bar)
+def _report(
+    run: Run,
+    fields: Sequence[Field],
+    wells: Sequence[Well],
+    plate_map: pd.DataFrame | None,
+    movies: dict[str, str],
+    out: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Write the counts of fields and wells, and the page: of wells, if there are any."""
+    factor = _measure_calibration(run, say)
+    counts = _collect_counts(fields, plate_map, factor)
+    write_table(out / COUNTS, counts)
+    if wells:
+        counts = _collect_counts(wells, plate_map, factor)
+        write_table(out / _WELLS / COUNTS, counts)
+    plate = FollowedPlate(
+        counts,
+        {field.name: field.drift() for field in fields},
+        fields[0].pixel_size_um,
+        fields[0].lapse.frame_h,
+        "well" if wells else "field",
+        movies,
+    )
+    # One after the other, for the tracks of a plate may be larger than memory
+    bar = tqdm(wells or fields, desc="sum up tracks", unit=plate.unit, delay=2)
+    tracks = ((each.name, each.tracks()) for each in bar)
     facts = {"model": str(run.folder.resolve()), **run.config.provenance}
     write_time_lapse_report(plate, tracks, out, run.config.recipe.evaluate, facts)
+
+
+def _collect_counts(
+    parts: Sequence[Field | Well], plate_map: pd.DataFrame | None, factor: Interval | None
+) -> pd.DataFrame:
+    """Return a row a frame, with conditions and calibrated where these are known."""
+    counts = pd.concat([part.counts() for part in parts], ignore_index=True)
+    counts = _add_conditions(counts, plate_map)
+    if factor is not None:
+        for name, by in zip(("n_calibrated", "n_low", "n_high"), factor, strict=True):
+            counts[name] = (counts["n_nuclei"] * by).round(1)
+    return counts
 
 
 def _process(
@@ -204,13 +243,13 @@ def _process(
             yield field, None
 
 
-def _calibrate(counts: pd.DataFrame, run: Run, say: Callable[[str], None]) -> pd.DataFrame:
-    """Add counts as they would be if they were right on average on the run's test fields."""
+def _measure_calibration(run: Run, say: Callable[[str], None]) -> Interval | None:
+    """Return what makes counts right on average on the run's test fields; None if unknown."""
     try:
         evaluation = score_evaluation(run.folder / EVALUATION)
     except CellidError as error:
         say(f"counts are as found, not calibrated: {error.subject}: {error.got}")
-        return counts
+        return None
     settings, fields = evaluation.settings, evaluation.crops["field"]
     factor = calibration_factor(
         count_crops(evaluation),
@@ -224,7 +263,4 @@ def _calibrate(counts: pd.DataFrame, run: Run, say: Callable[[str], None]) -> pd
         f"counts: for each nucleus found there were {factor.estimate:.2f} ({factor.low:.2f} to "
         f"{factor.high:.2f}) on {count(fields.nunique(), 'stained test field')}"
     )
-    names = ("n_calibrated", "n_low", "n_high")
-    return counts.assign(
-        **{name: (counts["n_nuclei"] * by).round(1) for name, by in zip(names, factor, strict=True)}
-    )
+    return factor

@@ -19,9 +19,9 @@ _MOST_NAMED = len(_COLOURS)  # lines that a legend tells apart
 
 
 def draw_growth(
-    growth: pd.DataFrame, conditions: Mapping[str, str], unit: str, theme: Theme
+    growth: pd.DataFrame, conditions: Mapping[str, str], counted: str, unit: str, theme: Theme
 ) -> Figure:
-    """Draw nuclei a field by time on a log scale: by condition, and by well.
+    """Draw nuclei a field or well by time on a log scale: by condition, and by well.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ def draw_growth(
         From `measure_growth`.
     conditions : mapping of str to str
         The condition of each well, which gives it its colour.
+    counted : str
+        In what nuclei were counted, ``"field"`` or ``"well"``.
     unit : str
         Of time.
     theme : Theme
@@ -41,7 +43,7 @@ def draw_growth(
     colours = _colour(list(dict.fromkeys(conditions.values())))
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     logarithmic = bool(growth["mean"].gt(0).any())  # an empty plate has no logarithm
-    up = f"nuclei a field{' (log scale)' * logarithmic}"
+    up = f"nuclei a {counted}{' (log scale)' * logarithmic}"
     for axes, level in zip(panels, LEVELS, strict=True):
         _dress(axes, theme, f"By {level}", _time_label(unit), up)
         curves = growth[growth["level"] == level]

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,20 +33,28 @@ class FollowedPlate:
     Attributes
     ----------
     counts : DataFrame
-        A row a frame: ``field``, ``well``, ``time_h``, ``frame``, ``n_nuclei``; where known
-        ``condition``, and the calibrated count ``n_calibrated`` with its interval
-        ``n_low``, ``n_high``. The count of a frame that could not be used is nan.
+        A row a frame: ``field`` unless `unit` is ``"well"``; ``well``, ``time_h``,
+        ``frame``, ``n_nuclei``; where known ``condition``, and the calibrated count
+        ``n_calibrated`` with its interval ``n_low``, ``n_high``. The count of a
+        frame that could not be used is nan.
     drifts : dict of str to DataFrame
         How the camera moved, by field, a row a frame: ``frame``, ``shift_y_px``,
         ``shift_x_px`` and ``good``.
     pixel_size_um, frame_h : float or None
         Pixel size in µm and hours between frames, of all fields.
+    unit : {"field", "well"}
+        What was counted and followed as one: a field, or all fields of a well, which
+        stand for a field then.
+    movies : dict of str to str
+        By field, where they lie beside the page.
     """
 
     counts: pd.DataFrame
     drifts: dict[str, pd.DataFrame]
     pixel_size_um: float | None = None
     frame_h: float | None = None
+    unit: Literal["field", "well"] = "field"
+    movies: dict[str, str] = field(default_factory=dict)
 
     @property
     def time_unit(self) -> str:
@@ -63,6 +71,11 @@ class FollowedPlate:
         """What turns pixels a frame into `speed_unit`."""
         return (self.pixel_size_um or 1.0) / (self.frame_h or 1.0)
 
+    @property
+    def size_column(self) -> str:
+        """The column of tables that says how many fields or wells a mean is over."""
+        return f"n_{self.unit}s"
+
     def places(self) -> pd.DataFrame:
         """Return well and condition of each field."""
         return self.tidy_counts().groupby("field", sort=False)[["well", "condition"]].first()
@@ -73,9 +86,9 @@ class FollowedPlate:
         A field without a well is a well of its own. ``time`` is in `time_unit`, from 0.
         """
         counts = self.counts
-        named = pd.DataFrame({"field": counts["field"].astype(str), "frame": counts["frame"]})
+        named = pd.DataFrame({"field": counts[self.unit].astype(str), "frame": counts["frame"]})
         known = counts["condition"] if "condition" in counts else pd.Series("", counts.index)
-        named["well"] = counts["well"].where(counts["well"].notna(), counts["field"]).astype(str)
+        named["well"] = counts["well"].where(counts["well"].notna(), named["field"]).astype(str)
         named["condition"] = known.fillna("").astype(str).replace("", EVERYTHING)
         time = counts["frame" if self.frame_h is None else "time_h"]
         named["time"] = time - time.min()
@@ -127,8 +140,9 @@ def measure_growth(plate: FollowedPlate, settings: EvaluateSettings) -> pd.DataF
     Returns
     -------
     DataFrame
-        ``level`` (condition or well), ``name``, ``n_fields``, ``frame``, ``time`` in the
-        plate's `time_unit`, ``mean``, ``low`` and ``high``; these are nan for one field.
+        ``level`` (condition or well), ``name``, the plate's `size_column`, ``frame``,
+        ``time`` in the plate's `time_unit`, ``mean``, ``low`` and ``high``;
+        these are nan for one.
     """
     rows = []
     for pooled in pool_fields(plate):
@@ -139,7 +153,7 @@ def measure_growth(plate: FollowedPlate, settings: EvaluateSettings) -> pd.DataF
             )
             place = (pooled.level, pooled.name, len(pooled.counts), frame, pooled.times[column])
             rows.append((*place, *interval))
-    columns = ("level", "name", "n_fields", "frame", "time", "mean", "low", "high")
+    columns = ("level", "name", plate.size_column, "frame", "time", "mean", "low", "high")
     return pd.DataFrame(rows, columns=list(columns))
 
 
@@ -163,9 +177,9 @@ def measure_rates(
     Returns
     -------
     DataFrame
-        ``level``, ``name``, ``n_fields``, ``first`` and ``last`` mean count, and each of
-        ``growth``, ``doubling`` and ``divisions`` with ``_low`` and ``_high``, in the
-        plate's `time_unit` and per it; a doubling time is nan where nothing grows.
+        ``level``, ``name``, the plate's `size_column`, ``first`` and ``last`` mean count,
+        and each of ``growth``, ``doubling`` and ``divisions`` with ``_low`` and ``_high``,
+        in the plate's `time_unit` and per it; a doubling time is nan where nothing grows.
     """
     places = plate.places()
     hours = plate.frame_h or 1.0
@@ -191,7 +205,7 @@ def measure_rates(
         row: dict[str, object] = {
             "level": pooled.level,
             "name": pooled.name,
-            "n_fields": len(pooled.counts),
+            plate.size_column: len(pooled.counts),
             "first": seen[0] if seen.size else math.nan,
             "last": seen[-1] if seen.size else math.nan,
         }

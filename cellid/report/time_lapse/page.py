@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -35,13 +36,19 @@ _TIMES = {"h": "h", "frame": "frames"}
 _BAD_NAMED = 6  # bad frames of a field, before dots
 _NOTHING = "<p>Nothing to show: {}.</p>"
 _GROWTH_NOTE = """
-<p class=note>Mean number of nuclei a field. Bands and brackets: {confidence:.0%} bootstrap interval
-over fields (Efron and Tibshirani 1993); fields of one well share its fate, so it is too narrow for
-what another well would show. {single}The growth rate r is the slope of the least-squares line
-through ln N over all times, and the doubling time ln 2 / r: it holds where
+<p class=note>Mean number of nuclei a {unit}. Bands and brackets: {confidence:.0%} bootstrap
+interval over {unit}s (Efron and Tibshirani 1993). {shared}{single}The growth rate r is the slope of
+the least-squares line through ln N over all times, and the doubling time ln 2 / r: it holds where
 the curve is straight.</p>
 """
-_SINGLE = "Where there is one field, nothing tells how far another would differ: no interval. "
+_SHARED = (
+    "Fields of one well share its fate, so it is too narrow for what another well would show. "
+)
+_SINGLE = "Where there is one {}, nothing tells how far another would differ: no interval. "
+_JOINT = (
+    "<p>The fields of a well overlap and were followed together: who leaves one keeps its number "
+    "in the next, and nuclei in overlaps are counted once. Numbers are of whole wells.</p>"
+)
 _SPEED_NOTE = """
 <p class=note>The way of a nucleus from frame to frame, camera shifts taken out, over the time;
 nuclei seen in fewer than four frames are left out. Longer gaps between frames miss detours, and
@@ -50,6 +57,9 @@ _DIVISION_NOTE = """
 <p class=note>Divisions that were followed, by nucleus and time that it was watched. Divisions
 missed and nuclei entering the field make this lower than the growth rate; deaths and nuclei
 leaving make it higher.</p>"""
+_MOVIE_NOTE = """
+<p class=note>A track keeps its colour; of seven, so that others have it too. The files lie in the
+folders of the fields beside this page; sent alone, it shows all but them.</p>"""
 _DRIFT_NOTE = """
 <p class=note>Where what lies still is seen, against the first frame, by phase correlation with a
 running mean. A cross is a frame that showed nothing or something else: its shift is interpolated.
@@ -81,7 +91,7 @@ def write_time_lapse_report(
     Returns
     -------
     Path
-        `tracks.html`, which needs no other file and no network.
+        `tracks.html`, which needs no network, and no other file but the movies.
     """
     summary = summarise_tracks(plate, tracks, out / "speeds.csv")
     growth = measure_growth(plate, settings)
@@ -94,6 +104,7 @@ def write_time_lapse_report(
         "Speed": _write_speeds(plate, summary.speeds),
         "Divisions": _write_divisions(plate, rates),
         "Lineage": _write_lineages(plate, summary),
+        "Movies": _write_movies(plate),
         "Drift": _write_drift(plate),
         "Provenance": make_list(facts),
     }
@@ -114,6 +125,8 @@ def _write_summary(
         f"{counts['time'].max():,.4g} {_TIMES[plate.time_unit]}; "
         f"{count(n_followed, 'nucleus', 'nuclei')} followed for at least four frames.</p>"
     )
+    if plate.unit == "well":
+        text += _JOINT
     if lost:
         text += (
             f"<p>Could not be used, and interpolated between others: {count(lost, 'frame')}.</p>"
@@ -132,8 +145,8 @@ def _describe_condition(
 ) -> str:
     """Return a sentence on growth and speed of one condition."""
     unit = plate.time_unit
-    text = f"{row['name']} ({count(int(row['n_fields']), 'field')}): "
-    text += f"{row['first']:,.0f} nuclei a field become {row['last']:,.0f}; "
+    text = f"{row['name']} ({count(int(row[plate.size_column]), plate.unit)}): "
+    text += f"{row['first']:,.0f} nuclei a {plate.unit} become {row['last']:,.0f}; "
     if math.isnan(row["doubling"]):
         text += "their number does not grow"
     else:
@@ -166,22 +179,30 @@ def _write_growth(
     counts = plate.tidy_counts()
     conditions = counts.groupby("well", sort=False)["condition"].first().to_dict()
     unit = plate.time_unit
-    figure = _show(lambda theme: draw_growth(growth, conditions, unit, theme), "Nuclei by time")
+    figure = _show(
+        lambda theme: draw_growth(growth, conditions, plate.unit, unit, theme), "Nuclei by time"
+    )
     wells = rates[rates["level"] == "well"]
-    single = _SINGLE if (rates["n_fields"] == 1).any() else ""
+    note = _GROWTH_NOTE.format(
+        unit=plate.unit,
+        confidence=settings.confidence,
+        shared=_SHARED if plate.unit == "field" else "",
+        single=_SINGLE.format(plate.unit) if (rates[plate.size_column] == 1).any() else "",
+    )
     return (
         figure
-        + _tabulate_growth(rates[rates["level"] == "condition"], unit)
-        + f"<details><summary>Every well</summary>{_tabulate_growth(wells, unit)}</details>"
-        + _GROWTH_NOTE.format(confidence=settings.confidence, single=single)
+        + _tabulate_growth(rates[rates["level"] == "condition"], plate)
+        + f"<details><summary>Every well</summary>{_tabulate_growth(wells, plate)}</details>"
+        + note
     )
 
 
-def _tabulate_growth(rates: pd.DataFrame, unit: str) -> str:
+def _tabulate_growth(rates: pd.DataFrame, plate: FollowedPlate) -> str:
+    unit = plate.time_unit
     rows = [
         [
             text_cell(row["name"]),
-            _number_cell(row["n_fields"], "{:,.0f}"),
+            _number_cell(row[plate.size_column], "{:,.0f}"),
             _number_cell(row["first"], "{:,.1f}"),
             _number_cell(row["last"], "{:,.1f}"),
             _interval_cell(row, "doubling"),
@@ -189,7 +210,7 @@ def _tabulate_growth(rates: pd.DataFrame, unit: str) -> str:
         ]
         for row in rates.to_dict("records")
     ]
-    heads = ("Fields", "Nuclei at first", "Nuclei at last")
+    heads = (f"{plate.unit.capitalize()}s", "Nuclei at first", "Nuclei at last")
     measured = (f"Doubling time ({unit})", f"Growth rate (per {unit})")
     return make_table([str(rates["level"].iloc[0]).capitalize(), *heads, *measured], [("", rows)])
 
@@ -270,6 +291,19 @@ def _write_drift(plate: FollowedPlate) -> str:
     return f"{figure}<details><summary>Every field</summary>{table}</details>{_DRIFT_NOTE}"
 
 
+def _write_movies(plate: FollowedPlate) -> str:
+    if not plate.movies:
+        return _NOTHING.format("no movie was written")
+    # Those of a plate together would be too much to load
+    first, *others = (
+        f"<figure><video controls preload={'none' if number else 'metadata'} "
+        f'src="{quote(place)}"></video><figcaption>{escape(name)}</figcaption></figure>'
+        for number, (name, place) in enumerate(plate.movies.items())
+    )
+    folded = f"<details><summary>Every field</summary>{''.join(others)}</details>" if others else ""
+    return first + folded + _MOVIE_NOTE
+
+
 def _show(draw: Callable[[Theme], Figure], description: str) -> str:
     light, dark = (encode_figure(draw(theme)) for theme in (LIGHT, DARK))
     return show_figure(light, dark, description)
@@ -277,8 +311,11 @@ def _show(draw: Callable[[Theme], Figure], description: str) -> str:
 
 def _describe_size(plate: FollowedPlate) -> str:
     counts = plate.tidy_counts()
-    sizes = [count(counts[level].nunique(), level) for level in ("field", *reversed(LEVELS))]
-    return f"{sizes[0]} in {sizes[1]}, {sizes[2]}"
+    n_fields, n_wells, n_conditions = (
+        count(counts[level].nunique(), level) for level in ("field", "well", "condition")
+    )
+    size = f"{n_wells}, {n_conditions}"
+    return f"{n_fields} in {size}" if plate.unit == "field" else size
 
 
 def _number_cell(value: float, form: str) -> Cell:

@@ -62,7 +62,7 @@ def test_an_empty_plate_has_a_page(tmp_path):
 def test_growth_from_no_nuclei_is_drawn_without_a_logarithm():
     counts = pd.DataFrame({"field": "f", "well": "A1", "frame": range(10), "n_nuclei": 0.0})
     growth = measure_growth(FollowedPlate(counts, {}), SETTINGS)
-    figure = draw_growth(growth, {"A1": EVERYTHING}, "frame", LIGHT)
+    figure = draw_growth(growth, {"A1": EVERYTHING}, "field", "frame", LIGHT)
     figure.canvas.draw()
     assert figure.axes[0].get_yscale() == "linear"
 
@@ -197,7 +197,7 @@ def test_figures_show_what_was_measured(tmp_path, theme):
     plate, tracks = make_plate()
     growth = measure_growth(plate, SETTINGS)
     wells = dict(zip(plate.counts["well"], plate.counts["condition"], strict=True))
-    by_condition, by_well = draw_growth(growth, wells, "h", theme).axes
+    by_condition, by_well = draw_growth(growth, wells, "field", "h", theme).axes
     assert by_condition.get_yscale() == "log"
     curve = growth[growth["name"] == "control"]
     np.testing.assert_array_equal(by_condition.lines[0].get_ydata(), curve["mean"])
@@ -259,7 +259,29 @@ def test_without_map_pixel_size_and_times_the_page_is_in_pixels_and_frames(tmp_p
     assert "no interval" in words
 
 
+def test_a_page_of_joint_wells_counts_wells(tmp_path, no_pictures):
+    plate, tracks = make_plate(("A1", "A2"), 1)
+    wells = {name.removesuffix("_1"): each for name, each in tracks.items()}
+    joint = replace(plate, counts=plate.counts.drop(columns="field"), unit="well")
+    words = write(joint, wells, tmp_path).words()
+    assert "Time-lapses of 2 wells, 1 condition " in words
+    assert "control (2 wells): 40 nuclei a well become" in words
+    assert "nuclei in overlaps are counted once" in words
+    assert not re.search(r"\ba field|over fields|share its fate", words)
+    assert pd.read_csv(tmp_path / "rates.csv")["n_wells"].tolist() == [2, 1, 1]
+    assert set(pd.read_csv(tmp_path / "speeds.csv")["field"]) == {"A1", "A2"}
+
+
+def test_one_movie_is_loaded_and_the_others_when_they_are_played(tmp_path, no_pictures):
+    plate, tracks = make_plate(("A1",), 2)
+    movies = {"A1_1": "A1_1/movie.mp4", "A1 #2": "A1 #2/movie.mp4"}
+    write_time_lapse_report(replace(plate, movies=movies), tracks.items(), tmp_path, SETTINGS, {})
+    text = (tmp_path / "tracks.html").read_text()
+    shown = re.findall(r'<video controls preload=(\w+) src="(.*?)"', text)
+    assert shown == [("metadata", "A1_1/movie.mp4"), ("none", "A1%20%232/movie.mp4")]
+
+
 def test_counts_alone_have_a_page(tmp_path, no_pictures):
     counts = make_plate(("A1",), 1)[0].counts
     words = write(FollowedPlate(counts, {}, frame_h=2.0), {}, tmp_path).words()
-    assert words.count("Nothing to show") == 3
+    assert words.count("Nothing to show") == 4

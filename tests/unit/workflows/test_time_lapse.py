@@ -1,16 +1,20 @@
 """From frames to tracks, with a stand-in network that finds what is bright."""
 
-from collections.abc import Callable
+import errno
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from cellid.config import EvaluateSettings, InputSettings, TrackOutputSettings, TrackSettings
-from cellid.errors import CellidError
+from cellid.errors import CellidError, DiskFullError
 from cellid.io.images import open_image
 from cellid.io.tiff_writers import write_image
 from cellid.models.run import Run
@@ -18,18 +22,15 @@ from cellid.tracking.drift import DriftMeter
 from cellid.workflows import field, field_pool, time_lapse, time_lapse_field
 from cellid.workflows.time_lapse import track
 
+from .disks import draw_disks
+
 N_FRAMES = 7
-RADIUS_PX = 6
+GROUND = 300 * np.random.default_rng(0).random((97, 121))
 # y, x in the first frame and the step of each; the last divides in frame 4
 STARTS = np.array([(20, 20), (20, 60), (60, 30), (64, 90)])
 STEPS = np.array([(1.0, 0.5), (0.0, 1.0), (-1.0, 0.5), (0.0, 0.0)])
 EVERYTHING = TrackOutputSettings(formats=("ctc", "trackmate", "napari", "geff", "baxter"))
 TABLES = TrackOutputSettings(formats=(), movie=False)
-
-
-def logistic(batch: np.ndarray, training: bool) -> np.ndarray:
-    """Stand for a network: bright is nucleus."""
-    return 1 / (1 + np.exp(-6 * (batch - 0.4)))
 
 
 def draw(number: int) -> np.ndarray:
@@ -38,21 +39,7 @@ def draw(number: int) -> np.ndarray:
     if number >= 4:
         y, x = centres.pop()
         centres += [(y, x - 9), (y, x + 9)]
-    y, x = np.mgrid[:97, :121]
-    distance = np.min([np.hypot(y - cy, x - cx) for cy, cx in centres], axis=0)
-    ground = 300 * np.random.default_rng(0).random((97, 121))
-    return (3000 + ground + 9000 / (1 + np.exp(2 * (distance - RADIUS_PX)))).astype(np.uint16)
-
-
-@pytest.fixture
-def run(tiny_run: Run) -> Run:
-    config = tiny_run.config.model_copy(
-        update={
-            **{"scale": 1.0, "nucleus_diameter_px": 12.0, "nucleus_area_px": np.pi * 36},
-            **{"threshold": 0.5, "seed_distance_px": 5.0, "min_area_px": 20.0},
-        }
-    )
-    return Run(tiny_run.folder, config, logistic)  # type: ignore[arg-type]
+    return draw_disks(centres, GROUND)
 
 
 @pytest.fixture
@@ -67,12 +54,12 @@ def frames(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def follow(run: Run, frames: Path) -> Callable[..., dict[str, str]]:
+def follow(disk_run: Run, frames: Path) -> Callable[..., dict[str, str]]:
     def do(out: Path, outputs: TrackOutputSettings = TABLES, **more: Any) -> dict[str, str]:
         settings = more.pop("settings", InputSettings())
         following = more.pop("following", TrackSettings())
         images = more.pop("images", [frames])
-        return track(more.pop("run", run), images, out, settings, following, outputs, **more)
+        return track(more.pop("run", disk_run), images, out, settings, following, outputs, **more)
 
     return do
 
@@ -184,6 +171,31 @@ def test_frames_that_a_running_experiment_adds_are_found_and_followed(
     assert_same_files(tmp_path / "whole", tmp_path / "out")
 
 
+def write_stack(path: Path, numbers: Iterable[int]) -> None:
+    frames = np.stack([draw(number) for number in numbers])
+    tifffile.imwrite(path, frames, metadata={"axes": "TYX"}, ome=True)
+
+
+@pytest.mark.parametrize(("first", "n_found"), [(0, N_FRAMES - 4), (1, N_FRAMES)])
+def test_of_a_stack_that_grows_the_new_frames_are_found(
+    tmp_path: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch, first: int, n_found: int
+) -> None:
+    monkeypatch.setattr(field, "_CHUNK", 2)
+    stack = tmp_path / "stacks" / "a.ome.tif"
+    stack.parent.mkdir()
+    write_stack(stack, range(first, first + 5))
+    follow(tmp_path / "out", images=[stack])
+    write_stack(stack, range(N_FRAMES))
+    found = watch_network(monkeypatch)
+    follow(tmp_path / "out", images=[stack])
+    assert len(found) == n_found
+    follow(tmp_path / "whole", images=[stack])
+    assert_same_files(tmp_path / "whole", tmp_path / "out")
+    found.clear()
+    follow(tmp_path / "out", images=[stack])
+    assert not found
+
+
 def test_an_image_that_changed_is_looked_at_again(
     tmp_path: Path, frames: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,8 +284,8 @@ def test_bad_frames_are_listed_and_followed_across(
     assert (lineage["begin"].eq(0) & lineage["end"].eq(6)).sum() >= 3
 
 
-def test_an_empty_field_is_no_error(tmp_path: Path, run: Run, follow: Follow) -> None:
-    blind = Run(run.folder, run.config, lambda batch, training: np.zeros_like(batch))  # type: ignore[arg-type]
+def test_an_empty_field_is_no_error(tmp_path: Path, disk_run: Run, follow: Follow) -> None:
+    blind = Run(disk_run.folder, disk_run.config, lambda batch, training: np.zeros_like(batch))  # type: ignore[arg-type]
     assert follow(tmp_path / "out", EVERYTHING, run=blind) == {}
     counts = pd.read_csv(tmp_path / "out" / "counts.csv")
     assert counts["n_nuclei"].tolist() == [0] * N_FRAMES
@@ -310,6 +322,31 @@ def test_a_field_without_a_frame_to_use_is_told_by_its_reason(
     assert set(pd.read_csv(tmp_path / "out/counts.csv")["field"]) == {"VID_C3_1"}
     with pytest.raises(CellidError, match="1 problem, as told above"):
         follow(tmp_path / "none", images=[frames / f"black_{i}.tif" for i in range(2)])
+
+
+def test_a_full_disk_ends_the_batch_and_the_same_command_goes_on(
+    tmp_path: Path, frames: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        for name in ("VID_B1_1", "VID_D1_1"):
+            write_image(frames / f"{name}_00d{2 * number:02d}h00m.tif", draw(number))
+    write_tables, written = time_lapse_field.write_tables, []
+
+    def fill(folder: Path, *rest: Any) -> None:
+        written.append(folder.name)
+        with monkeypatch.context() as patch:
+            if folder.name != "VID_B1_1":
+                patch.setattr(os, "fsync", Mock(side_effect=OSError(errno.ENOSPC, "full")))
+            write_tables(folder, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(time_lapse_field, "write_tables", fill)
+        with pytest.raises(DiskFullError, match="no space left"):
+            follow(tmp_path / "out")
+    assert written == ["VID_B1_1", "VID_C3_1"]
+    found = watch_network(monkeypatch)
+    assert follow(tmp_path / "out") == {}
+    assert len(found) == 2  # of the field that was not begun
 
 
 def test_nuclei_are_followed_across_a_chunk_without_any(
