@@ -18,6 +18,7 @@ import numpy as np
 from cellid.models.network import build_network
 from cellid.recipes import load_recipe
 from cellid.training.loop import compile_model
+from cellid.training.schedules import make_schedule
 from cellid.training.windows import Sample, TrainingWindows, make_targets
 
 
@@ -39,8 +40,8 @@ def main() -> None:
         ones = np.ones_like(image)
         samples.append(Sample(image, make_targets(labels, recipe), ones, labels, ones > 0))
     windows = TrainingWindows(samples, recipe, epoch=0)
-    model = build_network(recipe.model)
-    compile_model(model, recipe.train, len(windows))
+    model = build_network(recipe.model, n_channels=1)
+    compile_model(model, recipe.train, make_schedule(recipe.train, 1e-3, len(windows)))
     print(f"{recipe.preset}: {model.count_params():,} weights, {keras.backend.backend()}")
 
     batch = windows[0]

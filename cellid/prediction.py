@@ -17,7 +17,7 @@ from cellid.imaging.instances import drop_small, grow_labels, label_nuclei, nucl
 from cellid.io.ahead import map_ahead
 from cellid.models.inference import infer_maps
 from cellid.models.run import Run, preprocess
-from cellid.types import Frame, Labels
+from cellid.types import Frame, Labels, count_channels
 
 _PROPERTIES = (
     "label",
@@ -106,6 +106,11 @@ def find_nuclei(run: Run, image: NDArray[np.generic], pixel_size_um: float | Non
     Returns
     -------
     Nuclei
+
+    Raises
+    ------
+    CellidError
+        If the image has other channels than the training images.
     """
     small = _prepare(run, image, pixel_size_um)
     return _label(run, small, _infer(run, small), image.shape[:2], pixel_size_um)
@@ -161,6 +166,14 @@ def find_in_stream(
 
 def _prepare(run: Run, image: NDArray[np.generic], pixel_size_um: float | None) -> Frame:
     """Return a frame as the network wants it."""
+    trained, given = run.config.n_channels, count_channels(image)
+    if given != trained:
+        raise CellidError(
+            "image",
+            expected=f"{trained} channel{'s' * (trained > 1)}, as the network was trained on",
+            got=f"{given}, in shape {image.shape}",
+            remedy="choose the channel of the phase image with --channel",
+        )
     return preprocess(image, run.input_scale(pixel_size_um), run.config.nucleus_diameter_px)
 
 

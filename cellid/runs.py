@@ -4,9 +4,10 @@
 
     config.json        version, recipe, scale, rule for instances, what training
                        images look like, provenance
-    model.weights.h5   the weights with the lowest validation loss
+    model.weights.h5   the weights of the best epoch on validation
     recipe.toml        the recipe in force; trains the same again
     history.csv        a row an epoch
+    learning_rates.csv what was tried to find the learning rate, if it was to be found
     evaluation/        predictions on the test split, their scores
     report.html        all of it for people; report.json for programs
     checkpoint/        while training: all that an interrupted training goes on from
@@ -22,6 +23,7 @@ from cellid.recipes import parse_settings
 
 VERSION = 2
 WEIGHTS = "model.weights.h5"
+RATES = "learning_rates.csv"
 
 
 class RunConfig(Settings):
@@ -32,6 +34,7 @@ class RunConfig(Settings):
 
     version: int = VERSION
     recipe: Recipe
+    n_channels: int
     lines: tuple[str, ...]
     scale: float
     nucleus_diameter_px: float

@@ -25,6 +25,11 @@ Window: TypeAlias = tuple[slice, slice]
 _INSIDE = 0.5  # probability from which a pixel is the object's (He et al., Mask R-CNN, ICCV 2017)
 
 
+def count_channels(frame: NDArray[np.generic]) -> int:
+    """Return the number of channels of a frame: 1 for (Y, X), C for (Y, X, C)."""
+    return frame.shape[2] if frame.ndim == 3 else 1
+
+
 def check_labels(labels: NDArray[np.generic], name: str = "labels") -> Labels:
     """Return ``labels`` as int32 after checking that they are a label image.
 

@@ -14,7 +14,6 @@ class NetworkSettings(Settings):
     architecture: Literal["unet", "c-resunet"] = Field(
         "unet", description="unet: as in the thesis; c-resunet: of Morelli et al. (2021)"
     )
-    input_channels: int = Field(1, ge=1, description="channels of the input image")
     filters: int = Field(64, ge=1, description="kernels of the first level, doubling downwards")
     depth: int = Field(4, ge=1, le=7, description="number of 2×2 poolings")
     dropout: float = Field(0.05, ge=0, lt=1, description="after every hidden convolution")
@@ -61,10 +60,20 @@ class TrainSettings(Settings):
     patience: int = Field(250, ge=1, description="epochs without a better validation loss")
     batch_size: int = Field(4, ge=1, description="windows a step")
     window_px: int = Field(512, ge=32, description="side of a training window at network scale")
-    learning_rate: float = Field(2e-4, gt=0, description="Adam's step size")
-    schedule: Literal["constant", "cosine"] = Field(
+    learning_rate: float | None = Field(
+        2e-4,
+        gt=0,
+        description="Adam's step size, the highest of a schedule; none: found before the training "
+        "by trying (the valley rule)",
+    )
+    schedule: Literal["constant", "cosine", "one_cycle", "cyclical"] = Field(
         "constant",
-        description="cosine: a short rise, then half a cosine down to zero at the last epoch",
+        description="cosine: a short rise, then half a cosine down to zero at the last epoch; "
+        "one_cycle: a quarter of the steps up, the others down; cyclical: up and down in four "
+        "epochs each",
+    )
+    best_by: Literal["loss", "dice"] = Field(
+        "loss", description="the validation score by which the best epoch is chosen"
     )
     loss: LossSettings = Field(BinaryFocalSettings(), description="what training makes small")
     split_touching: bool = Field(

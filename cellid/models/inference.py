@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellid.config import NetworkSettings
-from cellid.errors import CellidError
 from cellid.imaging.tiles import Tiling, merge_tiles
 from cellid.models.network import alignment_px, heads, receptive_radius_px
-from cellid.types import Frame
+from cellid.types import Frame, count_channels
 
 
 def infer_maps(
@@ -29,7 +28,7 @@ def infer_maps(
     settings : NetworkSettings
         Those that the model was built with.
     image : (Y, X) or (Y, X, C) float32
-        Normalised, at the network's scale.
+        Of the network's channels, normalised, at the network's scale.
     tile_px : int
         Longest side of a tile.
     batch_size : int
@@ -40,23 +39,10 @@ def infer_maps(
     (H, Y, X) float32 in [0, 1]
         In the order of `heads`: the probability of a nucleus, then the distance map if there
         is one.
-
-    Raises
-    ------
-    CellidError
-        If the image has other channels than the network.
     """
-    channels = image.shape[2] if image.ndim == 3 else 1
-    if channels != settings.input_channels:
-        raise CellidError(
-            "image",
-            expected=f"{settings.input_channels} channels, as the network was trained on",
-            got=f"{channels}, in shape {image.shape}",
-            remedy="choose the channel of the phase image",
-        )
     height, width = image.shape[:2]
     tiling = Tiling((height, width), tile_px, receptive_radius_px(settings), alignment_px(settings))
-    padded = tiling.pad(image).reshape(*tiling.padded_shape, settings.input_channels)
+    padded = tiling.pad(image).reshape(*tiling.padded_shape, count_channels(image))
     rows, columns = tiling.tile_shape
     names = heads(settings)
 

@@ -20,12 +20,14 @@ _REACH_PX: dict[str, Callable[[NetworkSettings], int]] = {
 }
 
 
-def build_network(settings: NetworkSettings) -> keras.Model:
+def build_network(settings: NetworkSettings, n_channels: int) -> keras.Model:
     """Return the untrained network of ``settings.architecture``.
 
     Parameters
     ----------
     settings : NetworkSettings
+    n_channels : int
+        Of the images: 1 for grey, 3 for colour.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def build_network(settings: NetworkSettings) -> keras.Model:
         of `alignment_px`. With more than one head, to one such array each, by the names of
         `heads`.
     """
-    inputs = keras.Input((None, None, settings.input_channels), name="image")
+    inputs = keras.Input((None, None, n_channels), name="image")
     features = _FEATURES[settings.architecture](inputs, settings)
     outputs = {head: logistic_head(features, head) for head in heads(settings)}
     one = len(outputs) == 1

@@ -82,7 +82,7 @@ def load_run(folder: Path) -> Run:
         network.
     """
     config = read_config(folder)
-    model = build_network(config.recipe.model)
+    model = build_network(config.recipe.model, config.n_channels)
     try:
         model.load_weights(folder / WEIGHTS)
     except (OSError, ValueError, KeyError) as error:

@@ -50,7 +50,9 @@ DARK = Theme("#171c23", "#e4e9f0", "#333d49", "#8593a5", "#5ab3f5")
 
 
 def best_epoch(history: pd.DataFrame) -> pd.Series:
-    """Return the row of the lowest validation loss; its weights are the run's."""
+    """Return the row of the best validation score; its weights are the run's."""
+    if "val_dice" in history:  # train.best_by
+        return history.loc[history["val_dice"].idxmax()]
     return history.loc[history["val_loss"].idxmin()]
 
 
@@ -71,7 +73,7 @@ def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
     loss, iou = figure.subplots(1, 2)
     best = best_epoch(history)
     panels = (
-        (loss, "loss", "Loss", "focal loss (log scale)"),
+        (loss, "loss", "Loss", "loss (log scale)"),
         (iou, "iou", "Overlap", "IoU of nucleus pixels"),
     )
     for axes, column, title, label in panels:
@@ -105,6 +107,41 @@ def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
     iou.set_ylim(0, 1)
     add_legend(loss, theme, "upper right")
     add_legend(iou, theme, "lower right")
+    return figure
+
+
+def draw_learning_rates(tried: pd.DataFrame, theme: Theme) -> Figure:
+    """Draw the loss over the learning rates tried before a training, the chosen one marked.
+
+    Parameters
+    ----------
+    tried : DataFrame
+        `learning_rates.csv`: ``learning_rate``, ``loss``, ``chosen``.
+    theme : Theme
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(6.5, 4.2), facecolor=theme.paper, layout="constrained")
+    axes = figure.subplots()
+    dress_axes(axes, theme)
+    axes.plot(tried["learning_rate"], tried["loss"], color=theme.training, lw=1.8)
+    axes.set_xscale("log")
+    axes.set_xlabel("learning rate", color=theme.ink)
+    axes.set_ylabel("loss, smoothed", color=theme.ink)
+    (chosen,) = tried[tried["chosen"]].itertuples()
+    axes.axvline(chosen.learning_rate, color=theme.ink, lw=0.9, ls=(0, (4, 3)))
+    axes.plot(
+        [chosen.learning_rate],
+        [chosen.loss],
+        "o",
+        color=theme.validation,
+        markeredgecolor=theme.paper,
+        markersize=8,
+        label=f"chosen: {chosen.learning_rate:.2g}",
+    )
+    add_legend(axes, theme, "lower left")
     return figure
 
 

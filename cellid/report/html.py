@@ -1,17 +1,26 @@
 """`report.html`: one page that needs nothing else, and `report.json` for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from cellid.dataset import Dataset, read_dataset
 from cellid.errors import CellidError
 from cellid.imaging.overlay import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
 from cellid.io.writers import replacing, write_json, write_text
 from cellid.report.counting import count_crops, write_counting
-from cellid.report.figures import DARK, LIGHT, best_epoch, draw_curves, encode_figure
+from cellid.report.figures import (
+    DARK,
+    LIGHT,
+    Theme,
+    best_epoch,
+    draw_curves,
+    draw_learning_rates,
+    encode_figure,
+)
 from cellid.report.markup import join_words, make_list, show_figure
 from cellid.report.page import make_page, show_recipe
 from cellid.report.proposals import write_proposals
@@ -25,7 +34,7 @@ from cellid.report.sections import (
 )
 from cellid.report.summary import describe_scores, describe_training, make_tiles, warn_of_labels
 from cellid.report.tables import Group, Row, group_rows, is_mixed, name_line
-from cellid.runs import RunConfig, read_config
+from cellid.runs import RATES, RunConfig, read_config
 
 _NOTHING = "<p>Nothing was evaluated.</p>"
 _IMAGE_KEY = f"""
@@ -40,7 +49,7 @@ both</span></p>"""
 
 
 def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Path:
-    """Write the report of a run: `report.html`, `report.json` and `curves.png`.
+    """Write the report of a run: `report.html`, `report.json`, `curves.png` and the like.
 
     Parameters
     ----------
@@ -67,9 +76,19 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
     scored = [score_evaluation(folder, config.recipe.evaluate) for folder in evaluations]
     own = [each for each in scored if each.run_folder.resolve() == run_folder.resolve()]
     dataset = _find_dataset(run_folder, config, own)
-    curves, dark_curves = (encode_figure(draw_curves(history, theme)) for theme in (LIGHT, DARK))
-    with replacing(out / "curves.png") as temporary:
-        temporary.write_bytes(curves)
+    best = best_epoch(history)["epoch"]
+    training = _draw(
+        out / "curves.png",
+        lambda theme: draw_curves(history, theme),
+        f"Loss and overlap by epoch; the run has the weights of epoch {best:.0f}",
+    )
+    if (run_folder / RATES).exists():
+        tried = pd.read_csv(run_folder / RATES)
+        training += _draw(
+            out / "learning_rates.png",
+            lambda theme: draw_learning_rates(tried, theme),
+            "Loss over rising learning rates, a step each, before the training",
+        )
     groups = group_rows(scored)
     write_json(out / "report.json", _collect(run_folder, config, history, dataset, groups))
     scores = write_score_tables(groups, config.recipe.evaluate) if groups else _NOTHING
@@ -79,12 +98,7 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
         "Scores": scores + "".join(map(write_image_table, own)),
         "Counts": "".join(write_counting(count_crops(each)) for each in own) or _NOTHING,
         "Images": _IMAGE_KEY + images if images else _NOTHING,
-        "Training": show_figure(
-            curves,
-            dark_curves,
-            f"Loss and overlap by epoch; epoch {best_epoch(history)['epoch']:.0f} has the lowest "
-            "validation loss",
-        ),
+        "Training": training,
         "Data": write_data(dataset),
         "Labels": write_contact_sheet(dataset),
         "Corrections": write_proposals(dataset),
@@ -94,6 +108,14 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
     report = out / "report.html"
     write_text(report, make_page(run_folder.resolve().name, _describe_run(config), sections))
     return report
+
+
+def _draw(path: Path, draw: Callable[[Theme], Figure], caption: str) -> str:
+    """Write a figure as a picture, and return it for the page, in both themes."""
+    light, dark = (encode_figure(draw(theme)) for theme in (LIGHT, DARK))
+    with replacing(path) as temporary:
+        temporary.write_bytes(light)
+    return show_figure(light, dark, caption)
 
 
 def _read_history(run_folder: Path) -> pd.DataFrame:

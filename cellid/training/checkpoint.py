@@ -33,14 +33,14 @@ class Progress:
         One entry a finished epoch: ``epoch``, losses and scores.
     best_epoch : int
         1 for the first; 0 for none yet.
-    best_loss : float
-        Validation loss of the best epoch.
+    best_score : float
+        Validation score of the best epoch, the lower the better.
     """
 
     fingerprint: str
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
-    best_loss: float = math.inf
+    best_score: float = math.inf
 
     @property
     def epochs_done(self) -> int:

@@ -15,12 +15,11 @@ from cellid.io.writers import write_table
 from cellid.nn.losses import build_loss
 from cellid.training.backend import compile_with_xla
 from cellid.training.checkpoint import Progress, write_checkpoint
+from cellid.training.schedules import Rate
 from cellid.training.windows import TrainingWindows, ValidationWindows
 
-_WARM_UP = 0.05  # share of all steps in which the cosine schedule rises to the learning rate
 
-
-def compile_model(model: keras.Model, settings: TrainSettings, steps_per_epoch: int) -> None:
+def compile_model(model: keras.Model, settings: TrainSettings, rate: Rate) -> None:
     """Give a network its loss, optimizer and score, ready to train or to go on.
 
     Parameters
@@ -28,20 +27,9 @@ def compile_model(model: keras.Model, settings: TrainSettings, steps_per_epoch: 
     model : keras.Model
         As from `build_network`.
     settings : TrainSettings
-    steps_per_epoch : int
-        Batches an epoch, for the schedule.
+    rate : float or LearningRateSchedule
+        From `make_schedule`.
     """
-    rate: float | keras.optimizers.schedules.LearningRateSchedule = settings.learning_rate
-    if settings.schedule == "cosine":
-        steps = settings.epochs * steps_per_epoch
-        warm_up = max(1, round(_WARM_UP * steps))
-        # Loshchilov and Hutter, "SGDR", ICLR 2017, without restarts
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=settings.learning_rate / 100,
-            warmup_target=settings.learning_rate,
-            warmup_steps=warm_up,
-            decay_steps=max(1, steps - warm_up),
-        )
     loss = build_loss(settings.loss)
     iou = keras.metrics.BinaryIoU(target_class_ids=[1], name="iou")
     two_heads = isinstance(model.output, dict)
@@ -138,10 +126,14 @@ class _Keeper(keras.callbacks.Callback):
             for name, value in (logs or {}).items()
         }
         row = {"epoch": epoch + 1, **scores}
-        self._progress.history.append(row)
-        if row["val_loss"] < self._progress.best_loss:
-            self._progress.best_loss = row["val_loss"]
+        score = row["val_loss"]
+        if self._settings.best_by == "dice":
+            row["val_dice"] = 2 * row["val_iou"] / (1 + row["val_iou"])
+            score = -row["val_dice"]
+        if score < self._progress.best_score:
+            self._progress.best_score = score
             self._progress.best_epoch = epoch + 1
+        self._progress.history.append(row)
         write_checkpoint(self._folder / "checkpoint", self.model, self._progress)
         write_table(self._folder / "history.csv", pd.DataFrame(self._progress.history))
         if self._progress.waited >= self._settings.patience:
@@ -170,8 +162,7 @@ class _Bar(keras.callbacks.Callback):
         logs = logs or {}
         self._bar.set_postfix_str(
             f"epoch {epoch + 1}/{self._epochs}, loss {logs['loss']:.4f}, "
-            f"val {logs['val_loss']:.4f}, best {self._progress.best_loss:.4f} "
-            f"in epoch {self._progress.best_epoch}",
+            f"val {logs['val_loss']:.4f}, best in epoch {self._progress.best_epoch}",
             refresh=False,
         )
 

@@ -7,22 +7,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import pandas as pd
 
 from cellid.config import Recipe
 from cellid.dataset import Dataset
 from cellid.evaluation.counting import mean_nucleus_area
 from cellid.imaging.appearance import summarise_appearance
 from cellid.io.folders import path_from
-from cellid.io.writers import remove_leftovers, replacing, write_text
+from cellid.io.writers import remove_leftovers, replacing, write_table, write_text
 from cellid.models.network import build_network
 from cellid.models.run import Run, load_run, network_scale
 from cellid.recipes import write_recipe
-from cellid.runs import WEIGHTS, RunConfig
+from cellid.runs import RATES, WEIGHTS, RunConfig
 from cellid.training.backend import choose_precision, make_deterministic, tensorboard_callbacks
 from cellid.training.checkpoint import best_weights_file, read_checkpoint
 from cellid.training.loop import compile_model, fingerprint, fit
+from cellid.training.schedules import find_valley, make_schedule, try_learning_rates
 from cellid.training.tuning import tune_instances
-from cellid.training.windows import TrainingWindows, ValidationWindows, prepare_samples
+from cellid.training.windows import (
+    TrainingWindows,
+    ValidationWindows,
+    common_channels,
+    prepare_samples,
+)
 
 
 def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[str], None]) -> Run:
@@ -59,13 +66,17 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
         prepare_samples(dataset, split, recipe, scale, diameter_px)
         for split in ("train", "validation")
     )
-    model = build_network(recipe.model)
+    n_channels = common_channels([*training, *validation], dataset.folder)
+    model = build_network(recipe.model, n_channels)
     checkpoint = folder / "checkpoint"
     checkpoint.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
 
     windows = TrainingWindows(training, recipe, epoch=0)
-    compile_model(model, recipe.train, steps_per_epoch=len(windows))
+    rate = recipe.train.learning_rate
+    if rate is None:
+        rate = _find_rate(model, recipe, windows, checkpoint, say)
+    compile_model(model, recipe.train, make_schedule(recipe.train, rate, len(windows)))
     progress = read_checkpoint(checkpoint, model, fingerprint(recipe, dataset))
     write_text(folder / "recipe.toml", write_recipe(recipe))
     windows = TrainingWindows(training, recipe, epoch=progress.epochs_done)
@@ -93,6 +104,7 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     )
     config = RunConfig(
         recipe=recipe,
+        n_channels=n_channels,
         lines=tuple(sorted(set(dataset.crops("train")["line"]))),
         scale=scale,
         nucleus_diameter_px=diameter_px,
@@ -105,8 +117,29 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     with replacing(folder / WEIGHTS) as temporary:
         shutil.copyfile(best_weights_file(checkpoint, progress.best_epoch), temporary)
     write_text(folder / "config.json", config.model_dump_json(indent=2))
+    if (checkpoint / RATES).exists():
+        (checkpoint / RATES).replace(folder / RATES)
     shutil.rmtree(checkpoint)
     return load_run(folder)
+
+
+def _find_rate(
+    model: keras.Model,
+    recipe: Recipe,
+    windows: TrainingWindows,
+    checkpoint: Path,
+    say: Callable[[str], None],
+) -> float:
+    """Return the rate that was found when the training began, or find it now."""
+    if not (checkpoint / RATES).exists():
+        compile_model(model, recipe.train, rate=1.0)  # another one at every step
+        tried = try_learning_rates(model, windows)
+        chosen = tried["learning_rate"] == find_valley(tried)
+        write_table(checkpoint / RATES, tried.assign(chosen=chosen))
+    tried = pd.read_csv(checkpoint / RATES)
+    rate = float(tried.loc[tried["chosen"], "learning_rate"].item())
+    say(f"learning rate {rate:.2g}, halfway along the longest fall of the loss")
+    return rate
 
 
 def _versions() -> dict[str, str]:

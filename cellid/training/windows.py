@@ -1,6 +1,7 @@
 """Batches of windows for training and validation, from a dataset folder."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,12 +10,13 @@ from numpy.typing import NDArray
 from cellid.augment import sample_window
 from cellid.config import Recipe
 from cellid.dataset import Dataset
+from cellid.errors import CellidError
 from cellid.imaging.geometry import rescale_labels, scaled_shape
 from cellid.imaging.instances import inner_distance, separate_touching
 from cellid.imaging.object_weights import weigh_objects
 from cellid.models.network import heads
 from cellid.models.run import preprocess
-from cellid.types import Frame, Labels, Mask
+from cellid.types import Frame, Labels, Mask, count_channels
 
 PerHead = NDArray[np.float32] | dict[str, NDArray[np.float32]]
 """What a network of one head is compared with; of several heads, by their names."""
@@ -80,6 +82,32 @@ def prepare_samples(
             )
         samples.append(Sample(small, make_targets(labels, recipe), weights, labels, known))
     return samples
+
+
+def common_channels(samples: list[Sample], folder: Path) -> int:
+    """Return the number of channels that all images have.
+
+    Parameters
+    ----------
+    samples : list of Sample
+    folder : Path
+        Of the data set, for the error.
+
+    Raises
+    ------
+    CellidError
+        If some are grey and others in colour.
+    """
+    found = sorted({count_channels(sample.image) for sample in samples})
+    if len(found) > 1:
+        raise CellidError(
+            folder,
+            expected="images that all have as many channels",
+            got=f"images of {' and of '.join(map(str, found))} channels",
+            remedy="label the grey and the colour images apart, or choose one channel of the "
+            "colour images (input.phase_channel)",
+        )
+    return found[0]
 
 
 def make_targets(labels: Labels, recipe: Recipe) -> Frame:

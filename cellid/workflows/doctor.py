@@ -40,7 +40,7 @@ def examine() -> Iterator[str]:
             "GPU: none found; the `fast` preset is made for this. With an NVIDIA card: "
             'pip install "cellid[gpu]" (Linux or WSL2), then look at the output of nvidia-smi'
         )
-    network = build_network(NetworkSettings(filters=16))
+    network = build_network(NetworkSettings(filters=16), n_channels=1)
     image = np.zeros((1, _SIDE_PX, _SIDE_PX, 1), np.float32)
     network(image)
     start = time.perf_counter()

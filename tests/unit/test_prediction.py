@@ -5,10 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cellid.config import InstanceRule
+from cellid.config import AppearanceRange, InstanceRule
 from cellid.errors import CellidError
 from cellid.models.run import Run
-from cellid.prediction import Nuclei, find_in_stream, find_nuclei, measure_nuclei
+from cellid.prediction import (
+    Nuclei,
+    describe_counts,
+    find_in_stream,
+    find_nuclei,
+    measure_nuclei,
+)
 
 CENTRES = [(20, 20), (20, 60), (25, 100), (70, 30), (70, 49), (75, 95)]  # two of them touch
 RADIUS_PX = 10
@@ -68,6 +74,22 @@ def test_at_the_network_s_scale_nothing_is_resampled(run: Run) -> None:
     whole = Run(Path(), run.config.model_copy(update={"scale": 1.0}), run.model)
     nuclei = find_nuclei(whole, frame(), None)
     np.testing.assert_array_equal(nuclei.labels > 0, nuclei.probability >= 0.5)
+
+
+def test_other_channels_than_the_training_images_are_refused(run: Run) -> None:
+    with pytest.raises(CellidError, match="1 channel, as the network") as caught:
+        find_nuclei(run, np.dstack([frame()] * 3), None)
+    assert "(97, 121, 3)" in str(caught.value)
+
+
+def test_frames_unlike_the_training_images_are_told(tiny_run: Run) -> None:
+    known = {"focus": AppearanceRange(low=5.0, high=6.0, sd=0.5)}
+    config = tiny_run.config.model_copy(update={"appearance": known})
+    nuclei = find_nuclei(Run(Path(), config, tiny_run.model), frame(), None)
+    described = describe_counts(nuclei)
+    assert described["n_nuclei"] == nuclei.count
+    assert described["unlike_in"] == "focus"
+    assert described["unlike_training"] < -2
 
 
 def test_an_empty_frame_has_no_nuclei(run: Run) -> None:

@@ -95,6 +95,7 @@ def make_run(folder: Path, dataset: Dataset, lines: tuple[str, ...]) -> Path:
     )
     config = RunConfig(
         recipe=RECIPE,
+        n_channels=1,
         lines=lines,
         scale=1.0,
         nucleus_diameter_px=9.0,

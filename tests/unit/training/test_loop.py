@@ -21,7 +21,7 @@ def test_every_loss_is_learned_by(kind: type) -> None:
     inputs = keras.Input((16, 16, 1))
     convolution = keras.layers.Conv2D(1, 3, activation="sigmoid", padding="same")
     model = keras.Model(inputs, convolution(inputs))
-    compile_model(model, TrainSettings(loss=kind(), learning_rate=0.05), steps_per_epoch=40)
+    compile_model(model, TrainSettings(loss=kind()), rate=0.05)
     assert model.loss.name == kind().name
     losses = [model.train_on_batch(image, mask, sample_weight=known)[0] for _ in range(40)]
     assert np.isfinite(losses).all()

@@ -19,6 +19,7 @@ from cellid.training.checkpoint import (
     write_checkpoint,
 )
 from cellid.training.loop import compile_model
+from cellid.training.schedules import make_schedule
 from cellid.training.tuning import tune_instances
 from cellid.training.windows import Sample
 
@@ -112,8 +113,8 @@ def test_nuclei_are_parted_by_what_scores_better(better: str, tiny_recipe: Recip
 
 def test_a_network_of_two_heads_learns_both(tiny_recipe: Recipe) -> None:
     model = tiny_recipe.model.model_copy(update={"distance_head": True})
-    network = build_network(model)
-    compile_model(network, TrainSettings(learning_rate=0.01), steps_per_epoch=10)
+    network = build_network(model, n_channels=1)
+    compile_model(network, TrainSettings(), rate=0.01)
     labels = np.zeros((32, 32), np.int32)
     labels[4:16, 4:16], labels[18:30, 18:30] = 1, 2
     targets = {"probability": np.float32(labels > 0), "distance": inner_distance(labels)}
@@ -130,8 +131,8 @@ def test_a_network_of_two_heads_learns_both(tiny_recipe: Recipe) -> None:
 
 def compiled(recipe: Recipe, seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    model = build_network(recipe.model)
-    compile_model(model, recipe.train, steps_per_epoch=3)
+    model = build_network(recipe.model, n_channels=1)
+    compile_model(model, recipe.train, make_schedule(recipe.train, 2e-3, 3))
     return model
 
 
@@ -142,7 +143,7 @@ def test_a_checkpoint_brings_back_every_variable(tiny_recipe: Recipe, tmp_path: 
     for _ in range(2):
         model.train_on_batch(x.astype(np.float32), y.astype(np.float32))
     rows = [{"epoch": 1, "val_loss": 0.1 + 0.2}, {"epoch": 2, "val_loss": 0.25}]
-    progress = Progress("this", rows, best_epoch=2, best_loss=0.25)
+    progress = Progress("this", rows, best_epoch=2, best_score=0.25)
     write_checkpoint(tmp_path, model, progress)
     assert read_checkpoint(tmp_path, other, "this") == progress
     for before, after in zip(
@@ -161,7 +162,7 @@ def test_a_checkpoint_brings_back_every_variable(tiny_recipe: Recipe, tmp_path: 
 def test_only_the_best_weights_are_kept(tiny_recipe: Recipe, tmp_path: Path) -> None:
     model = compiled(tiny_recipe, 1)
     progress = Progress("this")
-    assert (progress.epochs_done, progress.best_loss) == (0, math.inf)
+    assert (progress.epochs_done, progress.best_score) == (0, math.inf)
     for epoch, best in ((1, 1), (2, 1), (3, 3)):
         progress.history.append({"epoch": epoch})
         progress.best_epoch = best
@@ -187,26 +188,10 @@ def test_a_checkpoint_of_another_training_is_refused(tiny_recipe: Recipe, tmp_pa
         np.testing.assert_array_equal(one, other)
 
 
-def rate(model: keras.Model, step: int) -> float:
-    return float(model.optimizer._learning_rate(step))
-
-
-def test_the_cosine_rises_then_falls_to_zero(tiny_recipe: Recipe) -> None:
-    train = TrainSettings(learning_rate=0.01, schedule="cosine", epochs=100)
-    model = build_network(tiny_recipe.model)
-    compile_model(model, train, steps_per_epoch=10)
-    rates = [rate(model, step) for step in range(0, 1001, 10)]
-    assert rates[0] == pytest.approx(1e-4)
-    assert rates[5] == max(rates) == pytest.approx(0.01)
-    assert np.diff(rates[5:]).max() < 0
-    assert rates[-1] == pytest.approx(0, abs=1e-9)
-    assert rate(model, 525) == pytest.approx(0.005, rel=1e-3)
-
-
 def test_adam_and_the_focal_loss_are_those_of_the_settings(tiny_recipe: Recipe) -> None:
-    model = build_network(tiny_recipe.model)
+    model = build_network(tiny_recipe.model, n_channels=1)
     loss = BinaryFocalSettings(gamma=1.5, alpha=0.3)
-    compile_model(model, TrainSettings(loss=loss, learning_rate=3e-4), 10)
+    compile_model(model, TrainSettings(loss=loss), 3e-4)
     assert isinstance(model.optimizer, keras.optimizers.Adam)
     assert float(model.optimizer.learning_rate) == pytest.approx(3e-4)
     assert (model.loss.gamma, model.loss.nucleus_weight) == (1.5, 0.3)
