@@ -55,14 +55,19 @@ def run(
     jobs: Annotated[
         int, typer.Option(min=1, help="Trainings at once; no more than there are GPUs, if any.")
     ] = 1,
+    search: Annotated[
+        bool,
+        typer.Option("--search", help="Search among the ranges in [search], and the [grid]."),
+    ] = False,
 ) -> None:
     """Compare trainings: a grid of settings and seeds; `study FILE.toml` is short for it.
 
-    Interrupted, it goes on when called again; with more levels or seeds, it adds them.
+    Interrupted, it goes on when called again; with more levels, seeds or trials, it adds them.
     """
+    from cellid.workflows.search import search_settings
     from cellid.workflows.study import run_study
 
-    if run_study(file, out, jobs):
+    if (search_settings if search else run_study)(file, out, jobs):
         raise typer.Exit(1)
 
 

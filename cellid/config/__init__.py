@@ -48,7 +48,7 @@ from cellid.config.scores import (
     NoiseStudySettings,
 )
 from cellid.config.simulation import SimulateSettings
-from cellid.config.study import StudySettings
+from cellid.config.study import Range, StudySettings
 from cellid.config.tracking import TrackOutputSettings, TrackSettings
 from cellid.config.trained import AppearanceRange, InstanceRule
 
@@ -78,6 +78,7 @@ __all__ = [
     "NoiseStudySettings",
     "OutputSettings",
     "PredictSettings",
+    "Range",
     "Recipe",
     "ReferenceLabelSettings",
     "ReviewSettings",

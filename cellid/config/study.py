@@ -9,6 +9,14 @@ from cellid.config.base import Settings
 from cellid.config.scores import DetectionSettings
 
 
+class Range(Settings):
+    """What a search may set a number to."""
+
+    low: float | int = Field(0, description="the least; whole numbers search whole numbers")
+    high: float | int = Field(1, description="the greatest")
+    log: bool = Field(False, description="try as many from 1 to 10 as from 10 to 100")
+
+
 class StudySettings(Settings):
     """A grid of trainings on one data set, or a search among settings."""
 

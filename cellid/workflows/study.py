@@ -4,8 +4,9 @@ Nothing here starts Keras: each training does, in a process of its own, so that 
 for itself and gives back all memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -18,7 +19,7 @@ from cellid.workflows.resume import go_on
 from cellid.workflows.run_processes import find_places, train_in_processes
 from cellid.workflows.study_plan import PlannedRun, Study, check_unchanged, plan_grid, read_study
 
-_ABOUT, _RUNS = "study.json", "runs"
+ABOUT, RUNS = "study.json", "runs"
 
 
 def run_study(
@@ -53,7 +54,7 @@ def run_study(
         trainings of other settings, or all trainings fail.
     """
     study = read_study(file)
-    runs = plan_grid(study, out / _RUNS)
+    runs = plan_grid(study, out / RUNS)
     open_folder(study, out, say)
     for axis, levels in study.axes.items():
         say(f"{axis}: {', '.join(levels)}")
@@ -78,12 +79,14 @@ def run_study(
     return failures
 
 
-def open_folder(study: Study, out: Path, say: Callable[[str], None]) -> None:
-    """Make the folder of a study, or check that the one there is of the same data set."""
+def open_folder(
+    study: Study, out: Path, say: Callable[[str], None], search: Mapping[str, Any] | None = None
+) -> None:
+    """Make the folder of a study, or check that the one there is of the same data set or search."""
     dataset = read_dataset(study.dataset)
     dataset.check_trainable()
-    about = {"dataset_hash": dataset.info.manifest_hash}
-    go_on(out / _ABOUT, about, "trainings", "data set")
+    about = {"dataset_hash": dataset.info.manifest_hash, "search": search}
+    go_on(out / ABOUT, about, "trainings", "data set and search")
     write_text(out / "study.toml", study.file.read_text(encoding="utf-8"))
     crops = {name: len(dataset.crops(name)) for name in ("train", "validation", "test")}
     say(f"{dataset.folder}: crops {', '.join(f'{n} {name}' for name, n in crops.items())}")

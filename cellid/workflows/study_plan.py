@@ -69,15 +69,18 @@ class Study:
         """The folder of the data set."""
         return self.file.parent / self.settings.dataset
 
-    def change(self, changes: Changes) -> Recipe:
-        """Return the recipe with the settings of a trial.
+    def change(self, *changes: Changes) -> Recipe:
+        """Return the recipe with the settings of some levels, one after the other.
 
         Raises
         ------
         CellidError
             If a setting does not exist or cannot be studied, or a value is wrong.
         """
-        return _change(self.recipe, changes, _VARIED, self.file)
+        recipe = self.recipe
+        for each in changes:
+            recipe = _change(recipe, each, _VARIED, self.file)
+        return recipe
 
 
 def read_study(file: Path) -> Study:
@@ -92,7 +95,7 @@ def read_study(file: Path) -> Study:
     settings = parse_settings(StudySettings, read_toml(file), str(file))
     start = file.parent / settings.recipe if settings.recipe else None
     recipe = _change(load_recipe(settings.preset, start), settings.set, _SHARED, file)
-    axes = {name: _read_axis(name, levels, file) for name, levels in settings.grid.items()}
+    axes = {name: read_axis(name, levels, file) for name, levels in settings.grid.items()}
     return Study(file, settings, recipe, axes)
 
 
@@ -115,15 +118,12 @@ def plan_grid(study: Study, folder: Path) -> list[PlannedRun]:
             study.file,
             expected="an axis to compare trainings on",
             got="no [grid]",
-            remedy='add one, such as [grid] "model.filters" = [8, 16], or search with --search',
+            remedy='add one, such as [grid] "model.filters" = [8, 16]; of [search], give --search',
         )
     combinations = []
     for levels in product(*(axis.items() for axis in study.axes.values())):
-        recipe = study.recipe
-        for _, changes in levels:
-            recipe = _change(recipe, changes, _VARIED, study.file)
-        names = (name for name, _ in levels)
-        combinations.append((dict(zip(study.axes, names, strict=True)), recipe))
+        names, changes = zip(*levels, strict=True)
+        combinations.append((dict(zip(study.axes, names, strict=True)), study.change(*changes)))
     folders = safe_names(_name_folder(levels) for levels, _ in combinations)
     runs = [
         run
@@ -205,8 +205,14 @@ def _changed_settings(before: Recipe, now: Recipe) -> list[str]:
     )
 
 
-def _read_axis(name: str, levels: Any, file: Path) -> dict[str, Changes]:
-    """Return the changes of each level: named ones, or a list of values of one setting."""
+def read_axis(name: str, levels: Any, file: Path) -> dict[str, Changes]:
+    """Return the changes of each level: named ones, or a list of values of one setting.
+
+    Raises
+    ------
+    CellidError
+        If there are no levels, two are the same, or one is no table of settings.
+    """
     if isinstance(levels, list):
         axis = {describe_value(value): {name: value} for value in levels}
         whole = len(axis) == len(levels) > 0
@@ -216,7 +222,7 @@ def _read_axis(name: str, levels: Any, file: Path) -> dict[str, Changes]:
         whole = whole and all(isinstance(level, dict) for level in axis.values())
     if not whole:
         raise CellidError(
-            f"[grid] {name} ({file})",
+            f"axis {name} ({file})",
             expected="levels with their settings, such as Dice = {train.loss.name = 'dice'}, or "
             'a list of different values of one setting, such as "model.filters" = [8, 16]',
             got=repr(levels),

@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from cellid.report.comparison.scores import LEVEL
 from cellid.report.figures import Theme, add_legend, dress_axes
 
-_COLOURS = [matplotlib.colormaps["tab20"](number) for number in range(20)]
+# Strong colours before their pale companions
+_COLOURS = [matplotlib.colormaps["tab20"](n) for n in (*range(0, 20, 2), *range(1, 20, 2))]
 _PANEL_INCHES, _LEVEL_INCHES = 4.2, 0.34
 
 
@@ -54,7 +55,14 @@ def draw_scores(
         axes.set_title(title, loc="left", color=theme.ink, fontsize=11, fontweight="bold")
         axes.set_yticks(range(len(levels)), levels)
     panels[0].set_ylim(len(levels) - 0.5, -0.5)
-    add_legend(panels[0], theme, "lower left")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside lower right",
+        ncols=2,
+        labelcolor=theme.ink,
+        frameon=False,
+        fontsize=9,
+    )
     return figure
 
 

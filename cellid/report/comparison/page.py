@@ -83,12 +83,12 @@ def write_comparison(
     levels = list(summary.index)
     baseline = baseline if baseline in levels else None
     compared = compare_levels(runs, baseline or levels[0], score, recipe.evaluate)
-    columns = score_columns(recipe.evaluate, detection)
-    shown = {name: columns[name] for name in ("cells_distance_f1", "cells_mae")}
-    shown = {score: columns[score], **shown}
+    groups = group_scores(recipe.evaluate, detection)
+    columns = name_scores(groups)
+    shown = {name: columns[name] for name in (score, "cells_distance_f1", "count_mae")}
     histories = {level: [run.history for run in runs if run.label == level] for level in levels}
-    dots = _draw_twice(lambda theme: draw_scores(table, levels, shown, theme))
-    curves = _draw_twice(lambda theme: draw_histories(histories, theme))
+    dots = draw_twice(lambda theme: draw_scores(table, levels, shown, theme))
+    curves = draw_twice(lambda theme: draw_histories(histories, theme))
     for name, (picture, _) in (("scores", dots), ("curves", curves)):
         with replacing(out / f"{name}.png") as temporary:
             temporary.write_bytes(picture)
@@ -100,9 +100,9 @@ def write_comparison(
     sections = {
         "Summary": f"<p><b>{escape(describe_best(summary, score, columns[score]))}</b></p>"
         + flattered
-        + _list_failures(failures)
+        + list_failures(failures)
         + show_figure(*dots, "Scores of every training"),
-        "Scores": _write_scores(summary, columns) + _SCORES_NOTE,
+        "Scores": write_scores(summary, groups) + _SCORES_NOTE,
         "Ranks": _write_ranks(table, levels, columns) + _RANKS_NOTE,
         "Tests": _write_tests(compared)
         + _TESTS_NOTE.format(
@@ -114,7 +114,7 @@ def write_comparison(
             chosen="" if baseline else _CHOSEN,
         ),
         "Curves": show_figure(*curves, "Overlap with the validation labels by epoch"),
-        "Trainings": _write_trainings(table, columns),
+        "Trainings": write_trainings(table, columns),
         "Recipe": show_recipe(recipe),
         "Provenance": make_list(
             {
@@ -131,21 +131,35 @@ def write_comparison(
     return report
 
 
-def score_columns(evaluate: EvaluateSettings, detection: DetectionSettings) -> dict[str, str]:
-    """Return the scores of the tables and their names: segmentation, detection, counting."""
+def group_scores(
+    evaluate: EvaluateSettings, detection: DetectionSettings
+) -> dict[str, dict[str, str]]:
+    """Return the scores of each table and their names."""
     low, high = min(evaluate.sweep), max(evaluate.sweep)
     return {
-        "pixel_dice": "Dice",
-        "object_dice": "Object Dice",
-        "instance_f1": f"F1 (IoU ≥ {evaluate.iou_threshold:g})",
-        "instance_ap": f"AP {low:g}–{high:g}",
-        "cells_overlap_f1": f"F1 (IoU > {detection.iou:g})",
-        "cells_distance_f1": "F1 (distance)",
-        "count_mae": "Count error",
-        "cells_mae": "MAE",
-        "cells_median_ae": "MedAE",
-        "cells_mean_percentage_error": "MPE",
+        "Segmentation": {
+            "pixel_dice": "Dice",
+            "object_dice": "Object Dice",
+            "instance_f1": f"F1 (IoU ≥ {evaluate.iou_threshold:g})",
+            "instance_ap": f"AP {low:g}–{high:g}",
+            "cells_overlap_f1": f"F1 (IoU > {detection.iou:g})",
+        },
+        "Detection": {
+            "cells_distance_f1": "F1 (distance)",
+            "cells_distance_precision": "Precision",
+            "cells_distance_recall": "Recall",
+        },
+        "Counting": {
+            "count_mae": "MAE",
+            "cells_median_ae": "MedAE",
+            "cells_mean_percentage_error": "MPE",
+        },
     }
+
+
+def name_scores(groups: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return the scores of all tables and their names."""
+    return {name: title for group in groups.values() for name, title in group.items()}
 
 
 def describe_best(summary: pd.DataFrame, score: str, name: str) -> str:
@@ -160,18 +174,18 @@ def describe_best(summary: pd.DataFrame, score: str, name: str) -> str:
         How the score is called.
     """
     best = summary.iloc[0]
-    text = f"The best {name} has {summary.index[0]}: {_format_mean(best, score)}"
+    text = f"The best {name} has {summary.index[0]}: {format_mean(best, score)}"
     if len(summary) > 1:
-        text += f"; next is {summary.index[1]} with {_format_mean(summary.iloc[1], score)}"
+        text += f"; next is {summary.index[1]} with {format_mean(summary.iloc[1], score)}"
     return f"{text}."
 
 
-def _draw_twice(draw: Callable[[Theme], Figure]) -> tuple[bytes, bytes]:
+def draw_twice(draw: Callable[[Theme], Figure]) -> tuple[bytes, bytes]:
     """Return a figure on white and on dark paper, as PNG."""
     return encode_figure(draw(LIGHT)), encode_figure(draw(DARK))
 
 
-def _format_mean(row: pd.Series, score: str) -> str:
+def format_mean(row: pd.Series, score: str) -> str:
     """Return "0.781 ± 0.002"; of one training without the deviation."""
     mean, deviation = row[f"{score}_mean"], row[f"{score}_sd"]
     if np.isnan(mean):
@@ -179,13 +193,20 @@ def _format_mean(row: pd.Series, score: str) -> str:
     return f"{mean:.3f}" if np.isnan(deviation) else f"{mean:.3f} ± {deviation:.3f}"
 
 
-def _write_scores(summary: pd.DataFrame, columns: Mapping[str, str]) -> str:
+def write_scores(summary: pd.DataFrame, groups: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the tables of means, a row a level of `summarise_levels`, the best in bold."""
+    return "".join(
+        f"<h3>{title}</h3>{_write_means(summary, columns)}" for title, columns in groups.items()
+    )
+
+
+def _write_means(summary: pd.DataFrame, columns: Mapping[str, str]) -> str:
     best = {name: orient(name, summary[f"{name}_mean"].round(3)) for name in columns}
     rows = []
     for level, row in summary.iterrows():
-        cells = [text_cell(str(level)), Cell(f"{row['n_seeds']:.0f}", float(row["n_seeds"]))]
+        cells = [text_cell(str(level)), _number_cell(row["n_seeds"], ".0f")]
         for name, values in best.items():
-            shown = _format_mean(row, name)
+            shown = format_mean(row, name)
             if values[level] == values.max():
                 shown = f"<b>{shown}</b>"
             cells.append(Cell(shown, float(row[f"{name}_mean"])))
@@ -225,7 +246,7 @@ def _write_tests(compared: pd.DataFrame) -> str:
             _number_cell(row["difference"], "+.3f"),
             _number_cell(row["p_seeds"], ".3f"),
             _number_cell(row["p_seeds_holm"], ".3f"),
-            Cell(f"{row['low']:+.3f} to {row['high']:+.3f}", row["low"]),
+            Cell(f"{_format(row['low'], '+.3f')} to {_format(row['high'], '+.3f')}", row["low"]),
             _number_cell(row["p_images"], ".4f"),
             _number_cell(row["p_images_holm"], ".4f"),
         ]
@@ -235,11 +256,14 @@ def _write_tests(compared: pd.DataFrame) -> str:
 
 
 def _number_cell(value: float, form: str) -> Cell:
-    shown = "–" if np.isnan(value) else f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
-    return Cell(shown, float(value))
+    return Cell(_format(value, form), float(value))
 
 
-def _write_trainings(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
+def _format(value: float, form: str) -> str:
+    return "–" if np.isnan(value) else f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
+
+
+def write_trainings(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
     """Return a row a training that leads to its own report."""
     rows = [
         [
@@ -252,7 +276,8 @@ def _write_trainings(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
     return make_table(["Training", "Epochs", *columns.values()], [("", rows)], "tall")
 
 
-def _list_failures(failures: Mapping[str, str]) -> str:
+def list_failures(failures: Mapping[str, str]) -> str:
+    """Return what went wrong, if anything did."""
     if not failures:
         return ""
     items = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in failures.items())

@@ -16,6 +16,7 @@ from cellid.io.writers import write_json, write_table, write_text
 from cellid.recipes import write_recipe
 from cellid.runs import RunConfig
 from cellid.workflows import study
+from cellid.workflows.search import read_space, search_settings
 from cellid.workflows.study import run_study
 from cellid.workflows.study_plan import PlannedRun, plan_grid, read_study
 
@@ -29,7 +30,10 @@ SET = """
 train.epochs = 2
 "evaluate.bootstrap_samples" = 100
 """
-FOUND = {("BCE 50", 1): 6, ("BCE 50", 2): 4, ("Dice", 1): 6, ("Dice", 2): 6}  # of 6 nuclei
+FOUND = {  # of 6 nuclei, by level and seed
+    **{("BCE 50", 1): 5, ("BCE 50", 2): 4, ("BCE 50", 3): 4},
+    **{("Dice", 1): 6, ("Dice", 2): 6, ("Dice", 3): 6},
+}
 
 
 @pytest.fixture
@@ -51,20 +55,23 @@ class Trainer:
     def __init__(self) -> None:
         self.trained: list[str] = []
         self.fails: set[str] = set()
+        self.interrupted: set[str] = set()
 
     def __call__(
-        self, runs: Iterable[PlannedRun], dataset: Path, *rest: object
+        self, runs: Iterable[PlannedRun], dataset: Path, split: str | None, *rest: object
     ) -> Iterator[tuple[PlannedRun, str | None]]:
         for run in runs:
+            if run.folder.name in self.interrupted:
+                raise KeyboardInterrupt
             if run.folder.name in self.fails:
                 yield run, "a loss that is no number"
             else:
                 self.trained.append(run.folder.name)
-                write_run(run, read_dataset(dataset))
+                write_run(run, read_dataset(dataset), split or "test")
                 yield run, None
 
 
-def write_run(run: PlannedRun, dataset: Dataset) -> None:
+def write_run(run: PlannedRun, dataset: Dataset, split: str) -> None:
     """Write what a study reads of a run folder."""
     config = RunConfig(
         recipe=run.recipe,
@@ -80,11 +87,11 @@ def write_run(run: PlannedRun, dataset: Dataset) -> None:
     write_text(run.folder / "config.json", config.model_dump_json())
     write_table(run.folder / "history.csv", pd.DataFrame({"epoch": [1], "val_iou": [0.5]}))
     n_found = FOUND[run.levels["loss"], run.recipe.seed]
-    for name in dataset.crops("test")["id"]:
+    for name in dataset.crops(split)["id"]:
         labels = dataset.labels(name)
         found = np.where(labels > n_found, 0, labels)
         write_labels(run.folder / "evaluation" / "labels" / f"{name}.tif", found)
-    about = {"run": "..", "dataset": str(dataset.folder), "split": "test"}
+    about = {"run": "..", "dataset": str(dataset.folder), "split": split}
     write_json(run.folder / "evaluation" / "evaluation.json", about)
     write_text(run.folder / "report.html", "")
 
@@ -114,19 +121,18 @@ def test_what_failed_is_told_and_tried_again_and_nothing_else(
         f"{level}_seed-{seed}" for level in ("BCE_50", "Dice") for seed in (1, 2)
     ]
     assert results["loss"].tolist() == ["BCE 50"] * 2 + ["Dice"] * 2
-    f1 = [1, 4 / 5, 1, 1]  # of 4 of 6: 2 · 4 / (4 + 6)
+    f1 = [10 / 11, 4 / 5, 1, 1]  # of 4 of 6: 2 · 4 / (4 + 6)
     assert results["instance_f1"].tolist() == pytest.approx(f1)
     assert results["cells_distance_f1"].tolist() == pytest.approx(f1)
-    assert results["cells_mae"].tolist() == [0, 2, 0, 0]
+    assert results["cells_mae"].tolist() == [1, 2, 0, 0]
     summary = pd.read_csv(out / "summary.csv", index_col="level")
     assert summary.index.tolist() == ["Dice", "BCE 50"]
-    assert summary.loc["BCE 50", "instance_f1_mean"] == pytest.approx(0.9)
-    assert summary.loc["BCE 50", "instance_f1_sd"] == pytest.approx(0.2 / np.sqrt(2))
+    assert summary.loc["BCE 50", "instance_f1_mean"] == pytest.approx(sum(f1[:2]) / 2)
+    assert summary.loc["BCE 50", "instance_f1_sd"] == pytest.approx((f1[0] - f1[1]) / np.sqrt(2))
     for name in ("scores.png", "curves.png"):
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
     trainer.trained = []
-    FOUND["Dice", 3] = FOUND["BCE 50", 3] = 6
     run_study(write(SET + GRID, "[1, 2, 3]"), out, say=said.append)
     assert trainer.trained == ["BCE_50_seed-3", "Dice_seed-3"]
 
@@ -166,6 +172,62 @@ def test_axes_are_crossed_and_a_table_takes_the_place_of_another(
     assert last.recipe.train.epochs == 2
     assert last.recipe.train.loss.name == "dice"
     assert runs[0].recipe.train.loss.nucleus_weight == 50
+
+
+SEARCH = """
+trials = 4
+[grid.loss]
+"BCE 50" = {train.loss = {name = "weighted_bce"}}
+Dice = {train.loss.name = "dice"}
+[search]
+"train.learning_rate" = {low = 1e-4, high = 1e-2, log = true}
+"model.depth" = {low = 1, high = 3}
+"augment.flips" = [true, false]
+"""
+
+
+def test_an_interrupted_search_tries_what_it_would_have_and_never_looks_at_the_test(
+    write: Callable[..., Path], trainer: Trainer, tmp_path: Path
+) -> None:
+    pytest.importorskip("optuna")
+    file = write("score = 'count_mae'" + SEARCH, seeds="[1]")
+    search_settings(file, tmp_path / "whole", say=[].append)
+    runs = [f"trial-{number:03d}_seed-1" for number in range(4)]
+    assert trainer.trained == runs
+
+    out, trainer.trained = tmp_path / "out", []
+    trainer.interrupted, trainer.fails = {runs[2]}, {runs[1]}
+    with pytest.raises(KeyboardInterrupt):
+        search_settings(file, out, say=[].append)
+    trainer.interrupted = set()
+    search_settings(file, out, say=[].append)
+    assert trainer.trained == [runs[0], *runs[2:]]  # what failed is not tried again
+    whole, results = (pd.read_csv(folder / "results.csv") for folder in (tmp_path / "whole", out))
+    pd.testing.assert_frame_equal(
+        results, whole[~whole["trial"].isin([1])].reset_index(drop=True), check_exact=True
+    )
+    assert (results["split"] == "validation").all()
+    assert whole["train.learning_rate"].between(1e-4, 1e-2).all()
+    assert set(whole["model.depth"]) <= {1, 2, 3}
+    best = pd.read_csv(out / "summary.csv").iloc[0]
+    assert best["level"].split(" · ")[1] == "Dice"
+    assert best["count_mae_mean"] == 0
+    with pytest.raises(CellidError, match="another data set and search"):
+        search_settings(write(SEARCH), out, say=[].append)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (GRID, r"no \[search\]"),
+        ('[search]\n"train.dropout" = {low = 0, high = 1}', "a setting that exists"),
+        ('[search]\n"model.dropout" = {low = 0, high = 2}', r"model\.dropout"),
+        ('[search]\n"model.depth" = {low = 1, hihg = 2}', "did you mean high"),
+    ],
+)
+def test_what_cannot_be_searched_is_told(write: Callable[..., Path], text: str, told: str) -> None:
+    with pytest.raises(CellidError, match=told):
+        read_space(read_study(write(text)))
 
 
 def test_the_study_in_readme_is_planned_as_it_says(tmp_path: Path) -> None:
