@@ -83,6 +83,12 @@ class LabelSettings(Settings):
     diameter_px: float | None = Field(
         None, gt=0, description="nucleus diameter for auto; none: measured from each image"
     )
+    split_distance: float = Field(
+        0.0,
+        ge=0,
+        description="objects that touch in a given mask are parted where their centres lie "
+        "further apart than this share of an object; 0: never",
+    )
     clahe: ClaheSettings = ClaheSettings()
     reference: ReferenceLabelSettings = ReferenceLabelSettings()
 
@@ -121,9 +127,11 @@ class SplitSettings(Settings):
     validation: float = Field(0.15, gt=0, lt=1, description="share of the fields for validation")
     test: float = Field(0.15, ge=0, lt=1, description="share of the fields for the test")
     validation_ids: tuple[str, ...] = Field(
-        (), description="fields or groups named for validation; * and ? allowed"
+        (), description="fields, groups or image files named for validation; * and ? allowed"
     )
-    test_ids: tuple[str, ...] = Field((), description="fields or groups named for the test")
+    test_ids: tuple[str, ...] = Field(
+        (), description="fields, groups or image files named for the test; * and ? allowed"
+    )
 
     @model_validator(mode="after")
     def _check_shares(self) -> "SplitSettings":

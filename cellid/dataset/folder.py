@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cellid.config import Settings
+from cellid.config import InputSettings, Settings
 from cellid.dataset.manifest import (
     check_manifest,
     describe_labels,
@@ -35,6 +35,7 @@ from cellid.dataset.manifest import (
 )
 from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
+from cellid.io.frames import read_frame
 from cellid.io.images import open_image
 from cellid.io.readers import read_table
 from cellid.io.tiff_writers import write_image, write_labels
@@ -100,8 +101,8 @@ class Dataset:
                 )
 
     def image(self, crop_id: str) -> NDArray[np.generic]:
-        """Return the phase-contrast crop, (Y, X) in the camera's dtype."""
-        return self._read("images", crop_id)
+        """Return the phase-contrast crop, (Y, X) or in colour (Y, X, 3), in the camera's dtype."""
+        return read_frame(open_image(self._file("images", crop_id)), 0, InputSettings())
 
     def stain(self, crop_id: str) -> NDArray[np.generic]:
         """Return the stain crop, (Y, X) in the camera's dtype."""
@@ -135,7 +136,7 @@ class Dataset:
         folder = self._correction(crop_id)
         if folder:
             return self._read(folder / "uncertain", crop_id).astype(np.bool_)
-        return np.zeros(open_image(self.folder / "labels" / f"{crop_id}.tif").shape, np.bool_)
+        return np.zeros(open_image(self._file("labels", crop_id)).shape, np.bool_)
 
     def _correction(self, crop_id: str) -> Path | None:
         """Return the folder of the correction that is in force for a crop."""
@@ -147,7 +148,10 @@ class Dataset:
         return dict(zip(self.manifest["id"], self.manifest["labelled_by"], strict=True))
 
     def _read(self, part: str | Path, crop_id: str) -> NDArray[np.generic]:
-        return open_image(self.folder / part / f"{crop_id}.tif").read()
+        return open_image(self._file(part, crop_id)).read()
+
+    def _file(self, part: str | Path, crop_id: str) -> Path:
+        return self.folder / part / f"{crop_id}.tif"
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,8 @@ class DatasetWriter:
         ----------
         crop_id : str
             Unique in the data set, fit for a file name.
-        image, stain : (Y, X) arrays
+        image : (Y, X) or (Y, X, 3) array
+        stain : (Y, X) array
             The same place in both channels.
         labels : (Y, X) int32
         pixel_size_um : float or None

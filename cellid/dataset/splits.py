@@ -1,6 +1,7 @@
 """Who goes into training, validation and test."""
 
 from fnmatch import fnmatch
+from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) ->
     Parameters
     ----------
     manifest : DataFrame
-        With the columns ``group``, ``line`` and ``field``.
+        With the columns ``group``, ``line``, ``field`` and ``file``.
     settings : SplitSettings
     seed : int
         Of the shuffle.
@@ -36,18 +37,19 @@ def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) ->
     """
     rng = np.random.default_rng(seed)
     groups = manifest.drop_duplicates("group").set_index("group")
+    files = [PurePath(file).as_posix() for file in manifest["file"]]
     split = pd.Series("", index=groups.index)
     for name, patterns in (("test", settings.test_ids), ("validation", settings.validation_ids)):
         for pattern in patterns:
             fits = [
-                fnmatch(group, pattern) or fnmatch(field, pattern)
-                for group, field in zip(manifest["group"], manifest["field"], strict=True)
+                any(fnmatch(name, pattern) for name in names)
+                for names in zip(manifest["group"], manifest["field"], files, strict=True)
             ]
             named = manifest.loc[fits, "group"].unique()
             if not named.size:
                 raise CellidError(
                     f"split.{name}_ids = {pattern!r}",
-                    expected="the name of a field, well or group",
+                    expected="the name of a field, well, group or image file",
                     got=f"no match among {', '.join(groups.index[:8])}",
                     remedy="use one of these names, or a pattern with *",
                 )

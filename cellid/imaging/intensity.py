@@ -16,14 +16,14 @@ def flatten_background(frame: NDArray[np.generic], background_px: float) -> Fram
 
     Parameters
     ----------
-    frame : (Y, X) array
+    frame : (Y, X) or (Y, X, C) array
         Image of any real dtype.
     background_px : float
         Standard deviation of the Gaussian, pixels.
 
     Returns
     -------
-    (Y, X) float32
+    float32 of the same shape
     """
     image = np.ascontiguousarray(frame, dtype=np.float32)
     # The background has no detail: a quarter of its width a pixel keeps all of it
@@ -31,7 +31,7 @@ def flatten_background(frame: NDArray[np.generic], background_px: float) -> Fram
     size = (max(1, image.shape[1] // step), max(1, image.shape[0] // step))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), background_px / step, borderType=cv2.BORDER_REPLICATE)
-    background = cv2.resize(small, image.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    background = cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(image - background, dtype=np.float32)
 
 

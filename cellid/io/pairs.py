@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from cellid.config import InputSettings
 from cellid.errors import CellidError
 from cellid.io.folders import list_names
+from cellid.io.frames import read_frame
 from cellid.io.image_file import ImageFile
 from cellid.io.images import open_image, open_scenes
 from cellid.io.names import parse_field_name, safe_names
-from cellid.io.pairing import Unpaired, match_files
+from cellid.io.outlines import Outlines, read_outlines
+from cellid.io.pairing import Unpaired, list_candidates, match_files
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Pair:
         Time point in two stacks; None for single images.
     settings : InputSettings
         How to read the files.
+    outlines : Outlines or None
+        What ``stain`` says of the image where it is a file of outlines.
     """
 
     id: str
@@ -47,6 +51,7 @@ class Pair:
     scene: str = ""
     frame: int | None = None
     settings: InputSettings = field(default=InputSettings(), repr=False)
+    outlines: Outlines | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,8 @@ def find_pairs(
     Parameters
     ----------
     phase, stain : str or Path
-        Folders with subfolders, or single files; they may be the same.
+        Folders with subfolders, or single files; they may be the same. ``stain`` may also be
+        a JSON file of outlines (`cellid.io.outlines`), which names the phase images.
     settings : InputSettings or None
 
     Returns
@@ -103,6 +109,8 @@ def find_pairs(
     """
     settings = settings or InputSettings()
     phase, stain = Path(phase), Path(stain)
+    if stain.suffix.lower() == ".json":
+        return _find_outlined(phase, stain, settings)
     matches, unpaired, rule = match_files(phase, stain, settings)
     if not matches:
         raise _nothing_found(phase, stain, unpaired)
@@ -118,34 +126,59 @@ def read_pair(pair: Pair) -> tuple[NDArray[np.generic], NDArray[np.generic], flo
 
     Returns
     -------
-    phase, stain : (Y, X) arrays
-        In the dtype of their files.
+    phase : (Y, X) or (Y, X, 3) array
+        In colour if the file is and ``settings`` choose no channel.
+    stain : (Y, X) array
+        Both in the dtype of their files.
     pixel_size_um : float or None
         Of the settings, else of the files.
 
     Raises
     ------
     CellidError
-        If a file is missing, damaged, colour without a channel chosen, or constant,
-        or the two differ in size or pixel size.
+        If a file is missing or damaged, the stain in colour without a channel chosen, the
+        phase image constant, or the two differ in size or pixel size.
     """
-    settings = pair.settings
+    settings, frame = pair.settings, pair.frame or 0
     phase_file = open_image(pair.phase, settings.axes, pair.scene)
-    stain_file = open_image(pair.stain, settings.axes, pair.scene)
-    _check_alike(phase_file, stain_file)
-    frame = pair.frame or 0
-    phase = phase_file.read(frame, settings.phase_channel, settings.z_plane)
-    stain = stain_file.read(frame, settings.stain_channel, settings.z_plane)
-    for path, image in ((pair.phase, phase), (pair.stain, stain)):
-        if image.min() == image.max():
-            raise CellidError(
-                path,
-                expected="an image of cells",
-                got=f"every pixel {image.flat[0]}",
-                remedy="leave the file out, or see whether its export failed",
-            )
-    size = settings.pixel_size_um or phase_file.pixel_size_um or stain_file.pixel_size_um
-    return phase, stain, size
+    phase = read_frame(phase_file, frame, settings)
+    if pair.outlines is None:
+        stain_file = open_image(pair.stain, settings.axes, pair.scene)
+        _check_alike(phase_file, stain_file)
+        stain = stain_file.read(frame, settings.stain_channel, settings.z_plane)
+        stain_size = stain_file.pixel_size_um
+    else:
+        stain, stain_size = pair.outlines.draw(phase_file.plane_shape), None
+    check_shows_something(pair.phase, phase)
+    return phase, stain, settings.pixel_size_um or phase_file.pixel_size_um or stain_size
+
+
+def _find_outlined(phase: Path, stain: Path, settings: InputSettings) -> PairList:
+    """Return the images that a file of outlines names, each with what it says of it."""
+    outlines = read_outlines(stain)
+    by_stem = {Path(name).stem: found for name, found in outlines.items()}
+    found = [c for c in list_candidates(phase) if c.stem in by_stem]
+    left = by_stem.keys() - {candidate.stem for candidate in found}
+    if not found:
+        raise _nothing_found(phase, stain, [])
+    names = safe_names(f"{candidate.folder}/{candidate.stem}" for candidate in found)
+    pairs = tuple(
+        replace(_make_pair(name, c.path, stain, settings), outlines=by_stem[c.stem])
+        for name, c in zip(names, found, strict=True)
+    )
+    unpaired = tuple((Path(name), f"named in {stain.name}, no image") for name in sorted(left))
+    return PairList(pairs, unpaired, f"the names in {stain.name}")
+
+
+def check_shows_something(path: Path, image: NDArray[np.generic]) -> None:
+    """Raise if all pixels of an image are equal."""
+    if image.min() == image.max():
+        raise CellidError(
+            path,
+            expected="an image of cells",
+            got=f"every pixel {image.flat[0]}",
+            remedy="leave the file out, or see whether its export failed",
+        )
 
 
 def _check_alike(phase: ImageFile, stain: ImageFile) -> None:

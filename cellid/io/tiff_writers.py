@@ -24,7 +24,7 @@ WRITABLE_AXES = ("YX", "YXC", "CYX", "TYX", "TCYX")
 def write_image(
     path: str | Path,
     image: NDArray[np.generic],
-    axes: str = "YX",
+    axes: str | None = None,
     pixel_size_um: float | None = None,
 ) -> None:
     """Write an image as compressed TIFF of the same dtype, with axes and pixel size.
@@ -34,10 +34,12 @@ def write_image(
     path : str or Path
     image : array
         One axis for each letter of ``axes``.
-    axes : str
-        One of `WRITABLE_AXES`; the C of YXC holds the three samples of a colour.
+    axes : str or None
+        One of `WRITABLE_AXES`; the C of YXC holds the three samples of a colour. None: YX, or
+        YXC of an image with three axes.
     pixel_size_um : float or None
     """
+    axes = axes or "YXC"[: image.ndim]
     if axes not in WRITABLE_AXES or image.ndim != len(axes):
         raise ValueError(f"axes {axes!r} of an image of shape {image.shape}")
     lengths = dict(zip(axes, image.shape, strict=True))

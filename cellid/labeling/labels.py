@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from cellid.config import LabelSettings
 from cellid.labeling.auto import label_auto
+from cellid.labeling.drawn import part_mask
 from cellid.labeling.reference import label_reference
 from cellid.types import Labels, check_labels
 
@@ -16,7 +17,7 @@ def label_stain(stain: NDArray[np.generic], settings: LabelSettings) -> Labels:
     ----------
     stain : (Y, X) array, uint8, uint16 or float32
         Image of the nuclear stain, nuclei brighter than their surroundings; with the
-        method ``given``, labels.
+        method ``given``, labels, or a mask of one number.
     settings : LabelSettings
 
     Returns
@@ -30,7 +31,7 @@ def label_stain(stain: NDArray[np.generic], settings: LabelSettings) -> Labels:
         If ``stain`` is not one two-dimensional image, or not what the method reads.
     """
     if settings.method == "given":
-        return check_labels(stain, "stain")
+        return part_mask(check_labels(stain, "stain file"), settings.split_distance)
     if settings.method == "reference":
         return label_reference(stain, settings)
     return label_auto(stain, settings).labels

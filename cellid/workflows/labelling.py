@@ -25,14 +25,15 @@ from cellid.dataset import (
 from cellid.errors import CellidError
 from cellid.imaging.geometry import crop_origins
 from cellid.imaging.registration import Shift, measure_shift, move_back
-from cellid.io.pairs import Pair, find_pairs, read_pair
+from cellid.io.names import safe_names
+from cellid.io.pairs import Pair, check_shows_something, find_pairs, read_pair
 from cellid.labeling import label_stain
 from cellid.labeling.auto import label_auto
 from cellid.labeling.crop_quality import measure_objects, summarise_objects
 from cellid.labeling.selection import select_crops
 from cellid.labeling.shape import Floats
 from cellid.report.figures import draw_contact_sheet
-from cellid.types import Labels, check_labels
+from cellid.types import Labels
 
 DUPLICATE = "duplicate"
 
@@ -89,17 +90,19 @@ def label(
         cannot be written.
     """
     jobs = [(source.line, pair) for source in sources for pair in _find(source, recipe, say)]
-    prefixes = _prefixes(jobs)
+    fields = _name_fields(jobs)
     rows: list[dict[str, Any]] = []
     problems: dict[str, str] = {}
     with writing_dataset(out, overwrite) as writer:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = pool.map(lambda job: _label_pair(*job, prefixes, recipe, writer), jobs)
-            for (_, pair), result in zip(
-                jobs, tqdm(results, total=len(jobs), desc="label", unit="pair"), strict=True
+            results = pool.map(
+                lambda job, field: _label_pair(*job, field, recipe, writer), jobs, fields
+            )
+            for field, result in zip(
+                fields, tqdm(results, total=len(jobs), desc="label", unit="pair"), strict=True
             ):
                 if isinstance(result, CellidError):
-                    problems[pair.id] = str(result)
+                    problems[field] = str(result)
                 else:
                     rows += result
         if not rows:
@@ -134,20 +137,27 @@ def describe_sources(sources: Sequence[Source]) -> tuple[str, ...]:
 
 
 def _find(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Iterator[Pair]:
+    if source.stain.suffix.lower() == ".json" and recipe.labels.method != "given":
+        raise CellidError(
+            source.stain,
+            expected="images of the stain",
+            got="a file of outlines",
+            remedy="to take the outlines as labels, give --set labels.method=given",
+        )
     found = find_pairs(source.phase, source.stain, recipe.input)
     say(f"{source.line + ': ' if source.line else ''}{found.describe()}")
     yield from found.pairs
 
 
-def _prefixes(jobs: list[tuple[str, Pair]]) -> dict[str, str]:
-    """Return what each line's field names begin with: the line, if names would clash."""
+def _name_fields(jobs: list[tuple[str, Pair]]) -> list[str]:
+    """Return a name for each pair: its own, after the line if names would clash."""
     ids = [pair.id for _, pair in jobs]
     clash = len(set(ids)) < len(ids)
-    return {line: f"{line}_" if clash else "" for line, _ in jobs}
+    return safe_names(f"{line}_{pair.id}" if clash else pair.id for line, pair in jobs)
 
 
 def _label_pair(
-    line: str, pair: Pair, prefixes: dict[str, str], recipe: Recipe, writer: DatasetWriter
+    line: str, pair: Pair, field: str, recipe: Recipe, writer: DatasetWriter
 ) -> list[dict[str, Any]] | CellidError:
     """Write the crops of one pair and return their rows, or what is wrong with the pair."""
     try:
@@ -156,7 +166,6 @@ def _label_pair(
     except CellidError as error:
         return error
     # From here on an error is not this pair's, such as a full disk, and stops them all
-    field = prefixes[line] + pair.id
     known: dict[str, Any] = {
         "field": field,
         "line": line,
@@ -172,13 +181,15 @@ def _label_pair(
         "labelled_by": recipe.labels.method,
         "weight": 1.0,
     }
+    given = recipe.labels.method == "given"
+    # Without a stain people look at the labels on the image itself
+    shown = stain if not given else phase if phase.ndim == 2 else phase.max(axis=-1)
     rows = []
     for (y0, x0, y1, x1), labels, scores in crops:
         crop_id = f"{field}_y{y0}_x{x0}"
         part = np.s_[y0:y1, x0:x1]
-        pixels = writer.add_crop(crop_id, phase[part], stain[part], labels, pixel_size_um)
+        pixels = writer.add_crop(crop_id, phase[part], shown[part], labels, pixel_size_um)
         corners = {"id": crop_id, "y0": y0, "x0": x0, "y1": y1, "x1": x1}
-        given = recipe.labels.method == "given"
         objects = measure_objects(labels, None if given else stain[part], scores)
         quality = summarise_objects(objects)
         objects.insert(0, "id", crop_id)
@@ -193,7 +204,8 @@ def _read_aligned(
     phase, stain, pixel_size_um = read_pair(pair)
     if recipe.labels.method == "given":
         return phase, stain, pixel_size_um, Shift(None, None, 0.0)  # labels show no shift
-    shift = measure_shift(phase, stain)
+    check_shows_something(pair.stain, stain)
+    shift = measure_shift(phase if phase.ndim == 2 else phase.mean(axis=-1), stain)
     length_px = shift.length_px  # None: the images do not tell, which is no reason to drop
     if length_px is not None and length_px > recipe.input.max_shift_px:
         raise CellidError(
@@ -217,7 +229,7 @@ def _label_crops(
         return
     scores = None
     if recipe.labels.method == "given":
-        labels = check_labels(stain, "stain file")
+        labels = label_stain(stain, recipe.labels)
     else:
         found = label_auto(stain, recipe.labels)
         labels, scores = found.labels, found.quality.score

@@ -13,6 +13,7 @@ from cellid.config import InputSettings, OutputSettings
 from cellid.errors import CellidError
 from cellid.imaging.overlay import draw_outlines
 from cellid.io.folders import list_images
+from cellid.io.frames import read_frame
 from cellid.io.image_file import ImageFile
 from cellid.io.images import open_scenes
 from cellid.io.names import parse_field_name, safe_names
@@ -138,7 +139,7 @@ def _predict_file(
         )
 
         def read(number: int) -> NDArray[np.generic]:
-            return file.read(number, settings.phase_channel, settings.z_plane)
+            return read_frame(file, number, settings)
 
         for number, found in enumerate(
             find_in_stream(run, range(file.n_frames), read, pixel_size_um)

@@ -13,7 +13,7 @@ def plate(**groups_of_line: int) -> pd.DataFrame:
     """Return a manifest with two fields a group and two crops a field."""
     return pd.DataFrame(
         [
-            {"group": f"{line}{g}", "line": line, "field": f"{line}{g}-{field}"}
+            {"group": f"{line}{g}", "line": line, "field": f"{line}{g}-{field}", "file": field}
             for line, n in groups_of_line.items()
             for g in range(n)
             for field in "pq"

@@ -175,7 +175,7 @@ def test_unequal_sizes_are_told(tmp_path: Path) -> None:
 
 def test_a_constant_image_is_told(tmp_path: Path) -> None:
     with pytest.raises(CellidError, match="every pixel 7"):
-        read_pair(write_pair(tmp_path, IMAGE, np.full_like(IMAGE, 7)))
+        read_pair(write_pair(tmp_path, np.full_like(IMAGE, 7), IMAGE))
 
 
 def test_stacks_of_unequal_length_and_pixel_size_are_told(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """Labels as people save them."""
 
+import cv2
 import numpy as np
 import pytest
 
 from cellid.errors import CellidError
-from cellid.labeling.drawn import accept_drawn, part_pieces
+from cellid.labeling.drawn import accept_drawn, part_mask, part_pieces
 from cellid.types import Labels
 
 NOTHING = np.zeros((20, 30), np.int32)
@@ -78,3 +79,27 @@ def test_an_empty_crop_is_nothing_odd() -> None:
     labels, remarks = part_pieces(NOTHING, squares(1, 2))
     assert not labels.any()
     assert not remarks
+
+
+def disks(*centres: tuple[int, int]) -> np.ndarray:
+    labels = np.zeros((60, 100), np.int32)
+    for number, centre in enumerate(centres, start=1):
+        cv2.circle(labels, centre, 10, number, -1)
+    return labels
+
+
+@pytest.mark.parametrize(("split_distance", "n"), [(0.0, 2), (0.5, 3)])
+def test_touching_objects_of_a_mask_are_parted_if_asked(split_distance: float, n: int) -> None:
+    labels = disks((20, 30), (38, 30), (75, 30))
+    parted = part_mask(255 * (labels > 0).astype(np.int32), split_distance)
+    assert parted.dtype == np.int32
+    assert np.unique(parted).tolist() == list(range(n + 1))
+    np.testing.assert_array_equal(parted > 0, labels > 0)
+    if n == 3:
+        assert all(np.unique(parted[30, x]).size == 1 for x in (20, 38, 75))
+        assert (np.bincount(parted.ravel())[1:] > 0.8 * np.pi * 100).all()
+
+
+def test_labels_and_empty_masks_stay_as_they_are() -> None:
+    for labels in (disks((20, 30), (38, 30)), np.zeros((9, 9), np.int32)):
+        assert part_mask(labels, 0.5) is labels

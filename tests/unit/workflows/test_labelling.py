@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from cellid.dataset import Dataset
+from cellid.errors import CellidError
 from cellid.io.tiff_writers import write_image
 from cellid.recipes import load_recipe
 from cellid.workflows.labelling import Source, label
@@ -71,3 +72,14 @@ def test_a_field_out_of_focus_is_the_most_doubtful_and_may_be_dropped(fields: Pa
     manifest = make(fields, "sharp", "select.min_focus=0.5")[0].manifest
     assert set(manifest.loc[manifest["reason"] == "out_of_focus", "field"]) == {"f4"}
     assert manifest["kept"].sum() == 8
+
+
+def test_what_cannot_be_labelled_is_told(fields: Path) -> None:
+    write_image(fields / "stain" / "f1.tif", np.full((SIDE, 2 * SIDE), 7, np.uint16))
+    dataset, _ = make(fields, "out")
+    assert list(dataset.info.problems) == ["f1"]
+    assert "every pixel 7" in dataset.info.problems["f1"]
+    outlines = fields / "all.json"
+    outlines.write_text("{}")
+    with pytest.raises(CellidError, match=r"labels\.method=given"):
+        label([Source(fields / "phase", outlines)], fields / "none", load_recipe())
