@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from cellid.config import Recipe
 from cellid.errors import CellidError
 
-PRESETS = ("fast", "thesis")
+PRESETS = ("fast", "thesis", "study")
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
@@ -27,7 +27,7 @@ def load_recipe(
     Parameters
     ----------
     preset : str or None
-        ``"fast"`` or ``"thesis"``; none takes the one the file names, else ``"fast"``.
+        One of `PRESETS`; none takes the one the file names, else ``"fast"``.
     file : Path or None
         A TOML recipe; it may hold any part of the settings, ``"none"`` as below.
     overrides : iterable of str

@@ -21,7 +21,7 @@ from cellid.config.tracking import TrackSettings
 class Recipe(Settings):
     """All settings of one labelling-plus-training run."""
 
-    preset: Literal["thesis", "fast"] = Field(
+    preset: Literal["thesis", "fast", "study"] = Field(
         "thesis", description="the settings that a recipe starts from"
     )
     seed: int = Field(1, ge=0, description="seed of the split, the weights and the augmentation")

@@ -1,0 +1,141 @@
+"""Colour images of published form: imported, trained on, looked through and scored."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from cellid.dataset import read_dataset
+from cellid.io.writers import write_png
+from cellid.runs import read_config
+
+SCRIPT = Path(__file__).parents[2] / "data_pipeline" / "import_published.py"
+SMALL = ("model.filters=2", "train.epochs=2", "train.window_px=64", "train.batch_size=4")
+
+
+@pytest.fixture(scope="module")
+def importer() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("import_published", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def draw_field(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a yellow image, (Y, X, 3) uint8, and the labels of its cells, two of them touching."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros((80, 96), np.int32)
+    for number, x in enumerate((12, 40, 52, 80), start=1):
+        cv2.circle(labels, (x, int(random.integers(14, 20) if x < 40 else 50)), 6, number, -1)
+    light = 150 * cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), 1)
+    image = light[..., None] * (1, 0.8, 0) + random.normal(30, 3, (*labels.shape, 3))
+    return image.clip(0, 255).astype(np.uint8), labels
+
+
+def via(mask: np.ndarray, name: str) -> dict:
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    points = [contour[:, 0].T.tolist() for contour in contours]
+    shapes = [{"name": "polygon", "all_points_x": x, "all_points_y": y} for x, y in points]
+    regions = [{"shape_attributes": shape, "region_attributes": {}} for shape in shapes]
+    return {"filename": name, "size": -1, "regions": regions, "file_attributes": {}}
+
+
+@pytest.fixture(scope="module")
+def neuronal_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six images in the layout of Fluorescent Neuronal Cells v2; the last has no cell."""
+    root = tmp_path_factory.mktemp("published")
+    for part, seeds in (("trainval", range(4)), ("test", range(4, 6))):
+        folder, outlines = root / "yellow" / part, {}
+        for seed in seeds:
+            image, labels = draw_field(seed)
+            mask = (255 * (labels > 0) * (seed != 5)).astype(np.uint8)
+            write_png(folder / "images" / f"{seed}.png", image)
+            write_png(folder / "ground_truths" / "masks" / f"{seed}.png", mask)
+            outlines[f"{seed}.png-1"] = via(mask, f"{seed}.png")
+        (folder / "ground_truths" / "VIA").mkdir()
+        path = folder / "ground_truths" / "VIA" / f"annotations_yellow_{part}.json"
+        path.write_text(json.dumps(outlines))
+    return root
+
+
+@pytest.mark.parametrize("truth", ["masks", "VIA"])
+def test_masks_and_outlines_say_the_same(
+    truth: str, importer: ModuleType, neuronal_cells: Path, tmp_path: Path
+) -> None:
+    options = ["--out", str(tmp_path / "set"), "--colour", "yellow", "--truth", truth]
+    importer.main(["neuronal-cells-v2", str(neuronal_cells), *options])
+    dataset = read_dataset(tmp_path / "set")
+    split = dict(zip(dataset.manifest["field"], dataset.manifest["split"], strict=True))
+    assert {field for field, part in split.items() if part == "test"} == {"4", "5"}
+    assert set(split.values()) == {"train", "validation", "test"}
+    assert dict(zip(dataset.manifest["field"], dataset.manifest["n_nuclei"], strict=True)) == {
+        **dict.fromkeys("01234", 3),  # those that touch are one
+        "5": 0,
+    }
+    image, labels = draw_field(2)
+    np.testing.assert_array_equal(dataset.image("2_y0_x0"), image)
+    np.testing.assert_array_equal(dataset.labels("2_y0_x0") > 0, labels > 0)
+
+
+def test_a_colour_image_goes_all_the_way(
+    importer: ModuleType, neuronal_cells: Path, cellid: Callable[..., int], tmp_path: Path
+) -> None:
+    data, run, found = (tmp_path / name for name in ("set", "run", "found"))
+    options = ["--out", str(data), "--colour", "yellow", "--set", "labels.split_distance=0.5"]
+    importer.main(["neuronal-cells-v2", str(neuronal_cells), *options])
+    assert set(read_dataset(data).crops("train")["n_nuclei"]) == {4}
+    small = [word for setting in SMALL for word in ("--set", setting)]
+    assert cellid("train", data, "--out", run, "--preset", "study", *small) == 0
+    config = read_config(run)
+    assert (config.n_channels, config.recipe.model.architecture) == (3, "c-resunet")
+    images = neuronal_cells / "yellow" / "test" / "images"
+    assert cellid("predict", run, images, "--out", found) == 0
+    assert len(pd.read_csv(found / "counts.csv")) == 2
+    assert cellid("evaluate", run, "--dataset", data, "--out", tmp_path / "report") == 0
+    assert (tmp_path / "report" / "report.html").exists()
+    grey = tmp_path / "grey.png"
+    write_png(grey, draw_field(1)[0][..., 0])
+    assert cellid("predict", run, grey, "--out", tmp_path / "none") == 1
+
+
+def test_numbered_nuclei_keep_their_numbers_and_the_published_test_images(
+    importer: ModuleType, tmp_path: Path
+) -> None:
+    root = tmp_path / "dataset"
+    rows = ["Image_Name;Diagnosis;Train-/Testset split;Testset class"]
+    for seed, part in enumerate(("train", "train", "train", "test")):
+        image, labels = draw_field(seed)
+        name = f"Ganglioneuroblastoma_{seed}"
+        rows.append(f"{name};ganglioneuroblastoma;{part};")
+        for folder, pixels in (("rawimages", image[..., 0]), ("groundtruth", labels)):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(root / folder / f"{name}.tif", pixels.astype(np.uint16))
+    (root / "image_description.csv").write_text("\n".join(rows), encoding="utf-8")
+    importer.main(["s-bsst265", str(root), "--out", str(tmp_path / "set")])
+    dataset = read_dataset(tmp_path / "set")
+    assert list(dataset.crops("test")["field"]) == ["Ganglioneuroblastoma_3"]
+    assert set(dataset.manifest["n_nuclei"]) == {4}  # touching ones apart, as they were drawn
+    with pytest.raises(SystemExit, match=r"image_description\.csv"):
+        importer.main(["s-bsst265", str(tmp_path), "--out", str(tmp_path / "other")])
+
+
+@pytest.mark.real
+def test_real_colour_images_and_masks(test_data: Path, tmp_path: Path, cellid) -> None:
+    folder = test_data / "fluocells" / "yellow" / "sample"
+    folders = ["--phase", folder / "images", "--stain", folder / "masks", "--out", tmp_path / "set"]
+    assert cellid("label", *folders, "--preset", "study") == 0
+    dataset = read_dataset(tmp_path / "set")
+    for path in sorted((folder / "masks").iterdir()):
+        crops = dataset.manifest[dataset.manifest["stain_file"] == str(path)]
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0
+        assert crops["nucleus_px"].sum() == mask.sum()
+        whole = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1
+        assert whole <= crops["n_nuclei"].sum() <= 2 * whole  # some are cut by a crop's border
+    assert dataset.image(dataset.manifest["id"].iloc[0]).ndim == 3
