@@ -50,12 +50,10 @@ from cellid.config.scores import (
 from cellid.config.simulation import SimulateSettings
 from cellid.config.study import Range, StudySettings
 from cellid.config.tracking import TrackOutputSettings, TrackSettings
-from cellid.config.trained import AppearanceRange, InstanceRule
 
 __all__ = [
     "COMBINED_WEIGHTS",
     "AlphaStudySettings",
-    "AppearanceRange",
     "AugmentSettings",
     "BinaryFocalSettings",
     "ClaheSettings",
@@ -70,7 +68,6 @@ __all__ = [
     "FocalSettings",
     "FocalTverskySettings",
     "InputSettings",
-    "InstanceRule",
     "LabelSettings",
     "LearningCurveSettings",
     "LossSettings",

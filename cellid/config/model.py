@@ -60,11 +60,13 @@ class TrainSettings(Settings):
     patience: int = Field(250, ge=1, description="epochs without a better validation loss")
     batch_size: int = Field(4, ge=1, description="windows a step")
     window_px: int = Field(512, ge=32, description="side of a training window at network scale")
-    learning_rate: float | None = Field(
-        2e-4,
-        gt=0,
-        description="Adam's step size, the highest of a schedule; none: found before the training "
-        "by trying (the valley rule)",
+    learning_rate: float = Field(
+        2e-4, gt=0, description="Adam's step size, the highest of a schedule"
+    )
+    find_learning_rate: bool = Field(
+        False,
+        description="take the learning rate that a test of rising rates finds before the training "
+        "(the valley rule), not the one above",
     )
     schedule: Literal["constant", "cosine", "one_cycle", "cyclical"] = Field(
         "constant",

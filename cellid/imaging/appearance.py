@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from cellid.config import AppearanceRange
+from cellid.runs import AppearanceRange
 from cellid.types import Frame
 
 _SIGMAS_PX = (0.7, 1.4, 2.8)  # of Gaussians, an octave apart; details that a first layer sees

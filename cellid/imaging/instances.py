@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from skimage.morphology import remove_small_holes
 from skimage.segmentation import watershed
 
-from cellid.config import InstanceRule
+from cellid.runs import InstanceRule
 from cellid.types import Labels, Mask
 
 

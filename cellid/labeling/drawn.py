@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label
 
-from cellid.config import InstanceRule
 from cellid.errors import CellidError
 from cellid.evaluation.contingency import tabulate_overlap
 from cellid.imaging.instances import label_nuclei
+from cellid.runs import InstanceRule
 from cellid.types import Labels, check_labels
 
 _SPECK_PX = 5  # what a slip of the brush leaves; nuclei have twenty pixels and more

@@ -180,10 +180,10 @@ def find_valley(tried: pd.DataFrame) -> float:
     longest = int(lengths.max(initial=0))
     if longest < 2:
         raise CellidError(
-            "train.learning_rate",
+            "train.find_learning_rate",
             expected="a rate at which the loss falls",
             got=f"none from {_LOWEST:g} to {_HIGHEST:g}",
-            remedy="set train.learning_rate yourself, such as 1e-3",
+            remedy="set train.find_learning_rate=false, and train.learning_rate yourself, such as 1e-3",
         )
     third = longest / 3
     halfway = int(np.argmax(lengths)) - longest + int(third) + int(third / 2)

@@ -74,7 +74,7 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
 
     windows = TrainingWindows(training, recipe, epoch=0)
     rate = recipe.train.learning_rate
-    if rate is None:
+    if recipe.train.find_learning_rate:
         rate = _find_rate(model, recipe, windows, checkpoint, say)
     compile_model(model, recipe.train, make_schedule(recipe.train, rate, len(windows)))
     progress = read_checkpoint(checkpoint, model, fingerprint(recipe, dataset))

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from cellid.config import InstanceRule, Recipe
+from cellid.config import Recipe
 from cellid.evaluation.matching import match_objects
 from cellid.imaging.instances import label_nuclei
 from cellid.models.inference import infer_maps
+from cellid.runs import InstanceRule
 from cellid.training.windows import Sample
 
 _THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)

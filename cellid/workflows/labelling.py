@@ -242,7 +242,9 @@ def _group(pair: Pair, field: str, line: str, recipe: Recipe) -> str:
     if recipe.split.by == "folder":
         return str(pair.phase.parent)
     if pair.well is None:
-        return field
+        # A stack's frames, unless each of its scenes is a place of its own
+        place = f"_{pair.scene}" if pair.scene else ""
+        return field if pair.frame is None else f"{line}_{pair.phase.stem}{place}"
     return f"{line}_{pair.well}" if recipe.split.by == "well" else f"{line}_{pair.well}_{pair.site}"
 
 

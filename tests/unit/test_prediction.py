@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cellid.config import AppearanceRange, InstanceRule
 from cellid.errors import CellidError
 from cellid.models.run import Run
 from cellid.prediction import (
@@ -15,6 +14,7 @@ from cellid.prediction import (
     find_nuclei,
     measure_nuclei,
 )
+from cellid.runs import AppearanceRange, InstanceRule
 
 CENTRES = [(20, 20), (20, 60), (25, 100), (70, 30), (70, 49), (75, 95)]  # two of them touch
 RADIUS_PX = 10

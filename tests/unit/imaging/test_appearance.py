@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cellid.config import AppearanceRange
 from cellid.imaging.appearance import find_difference, measure_appearance, summarise_appearance
+from cellid.runs import AppearanceRange
 
 
 def cells(seed: int, n: int = 60) -> np.ndarray:

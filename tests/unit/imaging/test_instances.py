@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from cellid.config import InstanceRule
 from cellid.imaging.instances import (
     drop_small,
     grow_labels,
@@ -12,6 +11,7 @@ from cellid.imaging.instances import (
     nucleus_mask,
     separate_touching,
 )
+from cellid.runs import InstanceRule
 
 
 def disks(*centres: tuple[float, float], radius: float = 10.0) -> np.ndarray:

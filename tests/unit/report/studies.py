@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellid.config import EvaluateSettings, InstanceRule, Recipe
+from cellid.config import EvaluateSettings, Recipe
 from cellid.dataset import COLUMNS, Dataset, read_dataset, writing_dataset
 from cellid.io.tiff_writers import write_labels
 from cellid.io.writers import write_json, write_table, write_text
-from cellid.runs import RunConfig
+from cellid.runs import InstanceRule, RunConfig
 
 SIDE = 64
 NOT_MEASURED = {name: np.nan for name, dtype in COLUMNS.items() if dtype == "float64"}

@@ -62,7 +62,7 @@ def test_the_valley_is_found_where_fastai_s_rule_finds_it() -> None:
 
 @pytest.mark.parametrize("losses", [[1.0] * 100, list(range(100)), [3.0, 2.0, 1.0]])
 def test_without_a_fall_no_rate_is_made_up(losses: list[float]) -> None:
-    with pytest.raises(CellidError, match=r"train\.learning_rate"):
+    with pytest.raises(CellidError, match=r"train\.find_learning_rate"):
         find_valley(tried(losses))
 
 

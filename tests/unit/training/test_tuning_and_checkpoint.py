@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from cellid.config import BinaryFocalSettings, InstanceRule, Recipe, TrainSettings
+from cellid.config import BinaryFocalSettings, Recipe, TrainSettings
 from cellid.errors import CellidError
 from cellid.imaging.instances import inner_distance
 from cellid.models.network import build_network
+from cellid.runs import InstanceRule
 from cellid.training.backend import choose_precision, has_gpu, make_deterministic
 from cellid.training.checkpoint import (
     Progress,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cellid.config import InstanceRule
 from cellid.models.run import Run
+from cellid.runs import InstanceRule
 
 from .disks import RADIUS_PX, logistic
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
@@ -83,3 +84,20 @@ def test_what_cannot_be_labelled_is_told(fields: Path) -> None:
     outlines.write_text("{}")
     with pytest.raises(CellidError, match=r"labels\.method=given"):
         label([Source(fields / "phase", outlines)], fields / "none", load_recipe())
+
+
+def test_the_frames_of_a_stack_stay_in_one_split(fields: Path) -> None:
+    for part in ("phase", "stain"):
+        for number in range(3):
+            frame = tifffile.imread(fields / part / f"f{number}.tif")
+            stack = np.stack([np.roll(frame, shift, axis=1) for shift in range(4)])
+            tifffile.imwrite(
+                fields / part / f"s{number}.tif", stack, imagej=True, metadata={"axes": "TYX"}
+            )
+    for file in fields.glob("*/f?.tif"):
+        file.unlink()
+    dataset, _ = make(fields, "dataset", "split.validation=0.3", "split.test=0.3")
+    groups = dataset.manifest.groupby("group")
+    assert groups["field"].nunique().tolist() == [4, 4, 4]
+    assert groups["split"].nunique().tolist() == [1, 1, 1]
+    assert set(dataset.manifest["split"]) == {"train", "validation", "test"}

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellid.config import InstanceRule
 from cellid.dataset import Dataset, read_dataset
 from cellid.errors import CellidError
 from cellid.io.tiff_writers import write_labels
 from cellid.io.writers import write_json, write_table, write_text
 from cellid.recipes import write_recipe
-from cellid.runs import RunConfig
+from cellid.runs import InstanceRule, RunConfig
 from cellid.workflows import study
 from cellid.workflows.search import read_space, search_settings
 from cellid.workflows.study import run_study
