@@ -25,6 +25,9 @@ class Recipe(Settings):
         "thesis", description="the settings that a recipe starts from"
     )
     seed: int = Field(1, ge=0, description="seed of the split, the weights and the augmentation")
+    log_to: Literal["tensorboard", "mlflow", "wandb"] | None = Field(
+        None, description="who is told of trainings as they go, besides the run folder"
+    )
     input: InputSettings = InputSettings()
     crops: CropSettings = CropSettings()
     labels: LabelSettings = LabelSettings()

@@ -1,9 +1,5 @@
 """The few things that differ between Keras's backends, with a portable fallback each."""
 
-import importlib.util
-import os
-from pathlib import Path
-
 import keras
 
 from cellid.errors import CellidError
@@ -63,10 +59,3 @@ def make_deterministic() -> None:
             remedy="start Python again, or use `cellid train`",
         ) from None
     tf.config.experimental.enable_op_determinism()
-
-
-def tensorboard_callbacks(folder: Path) -> list[keras.callbacks.Callback]:
-    """Return a TensorBoard callback writing to ``folder/logs`` if TensorBoard is installed."""
-    if keras.backend.backend() == "tensorflow" and importlib.util.find_spec("tensorboard"):
-        return [keras.callbacks.TensorBoard(os.fspath(folder / "logs"), write_graph=False)]
-    return []

@@ -67,7 +67,7 @@ def fit(
     folder : Path
         The run folder.
     extra_callbacks : list of keras.callbacks.Callback
-        Such as TensorBoard's.
+        Such as a tracker's.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def fingerprint(recipe: Recipe, dataset: Dataset) -> str:
     """Return a hash that two trainings share if one may go on where the other stopped."""
     # The data set may be a part of its folder, or shared out otherwise than the folder says
     crops = dataset.manifest[["id", "split"]].to_csv(index=False)
-    text = recipe.model_dump_json(exclude={"predict", "evaluate"})
+    text = recipe.model_dump_json(exclude={"predict", "evaluate", "log_to"})
     text += dataset.info.manifest_hash + crops
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

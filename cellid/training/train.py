@@ -19,10 +19,11 @@ from cellid.models.network import build_network
 from cellid.models.run import Run, load_run, network_scale
 from cellid.recipes import write_recipe
 from cellid.runs import RATES, WEIGHTS, RunConfig
-from cellid.training.backend import choose_precision, make_deterministic, tensorboard_callbacks
+from cellid.training.backend import choose_precision, make_deterministic
 from cellid.training.checkpoint import best_weights_file, read_checkpoint
 from cellid.training.loop import compile_model, fingerprint, fit
 from cellid.training.schedules import find_valley, make_schedule, try_learning_rates
+from cellid.training.trackers import TellEpochs, open_tracker
 from cellid.training.tuning import tune_instances
 from cellid.training.windows import (
     TrainingWindows,
@@ -88,7 +89,8 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     if progress.epochs_done:
         say(f"going on after epoch {progress.epochs_done}")
     validation_windows = ValidationWindows(validation, recipe)
-    callbacks = tensorboard_callbacks(folder)
+    tracker = open_tracker(recipe, folder)
+    callbacks = [TellEpochs(tracker, progress)]
     fit(model, windows, validation_windows, recipe, progress, folder, callbacks)
     # TensorFlow keeps what it has read from for as long as the process lives
     windows.release()
@@ -102,6 +104,7 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
         f"{rule.threshold:g}, seeds from {rule.seeds} at least "
         f"{rule.seed_distance_px / diameter_px:g} diameters apart: object F1 {f1:.3f} on validation"
     )
+    tracker.finish({"object_f1": f1, "best_epoch": progress.best_epoch})
     config = RunConfig(
         recipe=recipe,
         n_channels=n_channels,

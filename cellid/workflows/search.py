@@ -212,5 +212,5 @@ def _describe(study: Study) -> dict[str, Any]:
     settings = study.settings.model_dump(mode="json")
     return {
         **{name: settings[name] for name in ("seeds", "grid", "search", "score")},
-        "recipe": study.recipe.model_dump(mode="json", exclude={"evaluate", "track"}),
+        "recipe": study.recipe.model_dump(mode="json", exclude={"evaluate", "track", "log_to"}),
     }

@@ -20,7 +20,7 @@ from cellid.report.comparison import name_levels
 
 # Of the recipe: the data set is made before, and all are scored alike
 _VARIED = ("model", "augment", "train", "predict")
-_SHARED = (*_VARIED, "evaluate")
+_SHARED = (*_VARIED, "evaluate", "log_to")
 _NAMED = 4  # runs or settings in an error
 
 Changes = Mapping[str, Any]

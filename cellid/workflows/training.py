@@ -122,7 +122,7 @@ def open_study(about_file: Path, dataset: Dataset, recipe: Recipe) -> None:
         JSON in the folder that says what the trainings are of.
     dataset : Dataset
     recipe : Recipe
-        Without the settings of evaluation and tracking, which may change.
+        Without the settings of evaluation, tracking and log_to, which may change.
 
     Raises
     ------
@@ -131,6 +131,6 @@ def open_study(about_file: Path, dataset: Dataset, recipe: Recipe) -> None:
     """
     about = {
         "dataset_hash": dataset.info.manifest_hash,
-        "recipe": recipe.model_dump(mode="json", exclude={"evaluate", "track"}),
+        "recipe": recipe.model_dump(mode="json", exclude={"evaluate", "track", "log_to"}),
     }
     go_on(about_file, about, "trainings", "recipe or data set")
