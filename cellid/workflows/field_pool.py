@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from cellid.errors import CellidError
 from cellid.models.run import Run, load_run
 from cellid.nn.startup import start_keras
 from cellid.workflows.field import Field
+from cellid.workflows.run_processes import share_cores
 from cellid.workflows.time_lapse_field import process_field
 
 
@@ -47,19 +48,19 @@ def process_in_parallel(
         return
     workers = min(workers, len(fields))
     work = partial(_process, run.folder.resolve(), following, outputs)
-    cores = max(1, (os.cpu_count() or 1) // workers)
     # TensorFlow does not survive a fork; leaving the block ends the processes, also on Ctrl-C
-    with multiprocessing.get_context("spawn").Pool(workers, _start, (cores,)) as pool:
+    with multiprocessing.get_context("spawn").Pool(
+        workers, _start, (share_cores(workers),)
+    ) as pool:
         for number, error in pool.imap_unordered(work, enumerate(fields)):
             advance(fields[number].lapse.n_frames)
             yield fields[number], error
 
 
-def _start(cores: int) -> None:
-    """Leave Ctrl-C to the parent, and use so many cores."""
+def _start(environment: Mapping[str, str]) -> None:
+    """Leave Ctrl-C to the parent, and use a share of the cores."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, str(cores))
+    os.environ.update(environment)
     start_keras()
 
 

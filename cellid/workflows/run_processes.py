@@ -21,6 +21,7 @@ from cellid.workflows.study_plan import PlannedRun
 LOG = "log.txt"
 """In a run folder: what the process said."""
 
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")
 _LOOK_S = 1.0  # between looks at how far the trainings are
 
 
@@ -88,8 +89,13 @@ def find_places(jobs: int) -> list[dict[str, str]]:
     """
     if gpus := _list_gpus():
         return [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus[:jobs]]
-    cores = str(max(1, (os.cpu_count() or 1) // jobs))
-    return [{"TF_NUM_INTRAOP_THREADS": cores, "OMP_NUM_THREADS": cores} for _ in range(jobs)]
+    return [share_cores(jobs)] * jobs
+
+
+def share_cores(processes: int) -> dict[str, str]:
+    """Return the environment that gives each of several processes its share of the cores."""
+    cores = str(max(1, (os.cpu_count() or 1) // processes))
+    return {name: os.environ.get(name, cores) for name in _THREADS}
 
 
 def _list_gpus() -> list[str]:
@@ -145,7 +151,9 @@ def _tell_failure(ended: _Running) -> str | None:
     if ended.failure.poll():
         with suppress(EOFError):  # it ended without a word
             return str(ended.failure.recv())
-    if ended.process.exitcode == 0:
+    status = ended.process.exitcode
+    if status == 0:
         return None
-    log = ended.run.folder / LOG
-    return f"its process ended with {ended.process.exitcode}; see the end of {log}"
+    killed = status is not None and status < 0
+    why = ", killed: by hand, or because memory was full (fewer --jobs)" if killed else ""
+    return f"its process ended with {status}{why}; see the end of {ended.run.folder / LOG}"
