@@ -90,9 +90,7 @@ def search_settings(
             got=f"{count(trials.n_done, 'failure')}",
             remedy=f"see what went wrong in log.txt of the folders in {out / RUNS}",
         )
-    best, report = write_search(
-        scored, space, study.recipe, settings.score, settings.detection, failures, out
-    )
+    best, report = write_search(scored, space, study.recipe, settings.score, failures, out)
     for name, why in failures.items():
         say(f"failed: {name}: {why}")
     say(f"report: {report.resolve()}")

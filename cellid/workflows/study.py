@@ -71,7 +71,7 @@ def run_study(
         )
     settings = study.settings
     report = write_comparison(
-        scored, study.recipe, settings.score, settings.baseline, settings.detection, failures, out
+        scored, study.recipe, settings.score, settings.baseline, failures, out
     )
     for name, why in failures.items():
         say(f"failed: {name}: {why}")

@@ -38,7 +38,7 @@ of their ranks. p: Friedman's test, how probable ranks as unlike as these are if
 equally good; it is an approximation, and rough for few seeds.</p>"""
 _TESTS_NOTE = """
 <p class=note>Differences of {score} from {baseline}. p over seeds: paired by seed, the signs of the
-differences flipped in every way; {n_seeds} seeds cannot give less than {least:.2g}, however clear
+differences flipped in every way; {seeds} cannot give less than {least:.2g}, however clear
 the difference. Interval and p over images: the paired bootstrap over {units}, all seeds together;
 they say how far the difference holds on other images, for these trainings. Holm: adjusted for the
 number of levels. {chosen}A large p does not say that two levels are equal.</p>"""
@@ -51,7 +51,6 @@ def write_comparison(
     recipe: Recipe,
     score: str,
     baseline: str | None,
-    detection: DetectionSettings,
     failures: Mapping[str, str],
     out: Path,
 ) -> Path:
@@ -67,7 +66,6 @@ def write_comparison(
         That decides which is best.
     baseline : str or None
         Level that the others are compared with; None: the best.
-    detection : DetectionSettings
     failures : mapping of str to str
         Trainings that have no scores, and why.
     out : Path
@@ -83,7 +81,7 @@ def write_comparison(
     levels = list(summary.index)
     baseline = baseline if baseline in levels else None
     compared = compare_levels(runs, baseline or levels[0], score, recipe.evaluate)
-    groups = group_scores(recipe.evaluate, detection)
+    groups = group_scores(recipe.evaluate, runs[0].detection)
     columns = name_scores(groups)
     shown = {name: columns[name] for name in (score, "cells_distance_f1", "count_mae")}
     histories = {level: [run.history for run in runs if run.label == level] for level in levels}
@@ -108,7 +106,7 @@ def write_comparison(
         + _TESTS_NOTE.format(
             score=escape(columns[score]),
             baseline=escape(baseline or levels[0]),
-            n_seeds=summary["n_seeds"].max(),
+            seeds=count(int(summary["n_seeds"].max()), "seed"),
             least=2.0 ** (1 - summary["n_seeds"].max()),
             units=f"{unit}s",
             chosen="" if baseline else _CHOSEN,
@@ -121,6 +119,7 @@ def write_comparison(
                 "Data set": str(evaluation.dataset.folder),
                 "Manifest": evaluation.dataset.info.manifest_hash,
                 "Scored on": f"{count(len(evaluation.crops), 'crop')} of {evaluation.split}",
+                "Found by distance": _describe_reach(runs[0].detection),
             }
         ),
     }
@@ -274,6 +273,12 @@ def write_trainings(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
         for _, row in table.iterrows()
     ]
     return make_table(["Training", "Epochs", *columns.values()], [("", rows)], "tall")
+
+
+def _describe_reach(detection: DetectionSettings) -> str:
+    if detection.distance_um is not None:
+        return f"centres at most {detection.distance_um:g} µm apart"
+    return f"centres at most {detection.distance_px:.1f} px apart"
 
 
 def list_failures(failures: Mapping[str, str]) -> str:

@@ -29,6 +29,8 @@ class ScoredRun:
     levels : mapping of str to str
         Its place on each axis.
     evaluation : Evaluation
+    detection : DetectionSettings
+        When a cell counted as found.
     scores : mapping of str to float
         Of all images pooled; those of cells found by overlap and by distance, and their
         counts, begin with ``cells_``.
@@ -38,6 +40,7 @@ class ScoredRun:
 
     levels: Mapping[str, str]
     evaluation: Evaluation
+    detection: DetectionSettings
     scores: Mapping[str, float]
     history: pd.DataFrame
 
@@ -93,7 +96,8 @@ def score_run(
     ]
     found = {f"cells_{name}": value for name, value in asdict(score_detection(cells)).items()}
     history = pd.read_csv(folder / "history.csv")
-    return ScoredRun(levels, evaluation, {**evaluation.report.pooled(), **found}, history)
+    scores = {**evaluation.report.pooled(), **found}
+    return ScoredRun(levels, evaluation, detection, scores, history)
 
 
 def orient(name: str, values: pd.Series) -> pd.Series:

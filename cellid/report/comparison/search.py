@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cellid.config import DetectionSettings, Range, Recipe
+from cellid.config import Range, Recipe
 from cellid.io.writers import replacing, write_table, write_text
 from cellid.report.comparison.page import (
     draw_twice,
@@ -46,7 +46,6 @@ def write_search(
     space: Mapping[str, Any],
     recipe: Recipe,
     score: str,
-    detection: DetectionSettings,
     failures: Mapping[str, str],
     out: Path,
 ) -> tuple[Path, Path]:
@@ -62,7 +61,6 @@ def write_search(
         What all share.
     score : str
         That was searched for.
-    detection : DetectionSettings
     failures : mapping of str to str
         Trainings that have no scores, and why.
     out : Path
@@ -75,7 +73,7 @@ def write_search(
     """
     table = tabulate_runs(runs)
     summary = summarise_levels(table, score)
-    groups = group_scores(recipe.evaluate, detection)
+    groups = group_scores(recipe.evaluate, runs[0].detection)
     columns = name_scores(groups)
     figures = draw_twice(lambda theme: draw_search(table, space, score, columns[score], theme))
     with replacing(out / "search.png") as temporary:

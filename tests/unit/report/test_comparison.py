@@ -106,8 +106,7 @@ def test_levels_are_compared_over_the_seeds_that_both_have(runs) -> None:
 
 def test_the_page_holds_tables_ranks_tests_and_what_failed(runs, tmp_path) -> None:
     failures = {"D_seed-1": "a loss that is <nan>"}
-    settings = DetectionSettings()
-    report = write_comparison(runs, RECIPE, "instance_f1", None, settings, failures, tmp_path)
+    report = write_comparison(runs, RECIPE, "instance_f1", None, failures, tmp_path)
     page = Page(report.read_text(encoding="utf-8"))
     assert not [a for a in page.addresses if not a.startswith(("data:image/png", "#", "runs/"))]
     words = page.words()
@@ -117,8 +116,9 @@ def test_the_page_holds_tables_ranks_tests_and_what_failed(runs, tmp_path) -> No
     assert "D_seed-1: a loss that is <nan>" in words
     assert f"<b>{best}</b>" in report.read_text(encoding="utf-8")
     assert "3 seeds cannot give less than 0.25" in words
+    assert "centres at most 9.0 px apart" in words
     assert "The best was chosen by the same scores" in words
-    report = write_comparison(runs, RECIPE, "instance_f1", "A", settings, {}, tmp_path)
+    report = write_comparison(runs, RECIPE, "instance_f1", "A", {}, tmp_path)
     words = Page(report.read_text(encoding="utf-8")).words()
     assert "Differences of F1 (IoU ≥ 0.5) from A." in words
     assert "was chosen by the same scores" not in words
