@@ -127,10 +127,12 @@ class SplitSettings(Settings):
     validation: float = Field(0.15, gt=0, lt=1, description="share of the fields for validation")
     test: float = Field(0.15, ge=0, lt=1, description="share of the fields for the test")
     validation_ids: tuple[str, ...] = Field(
-        (), description="fields, groups or image files named for validation; * and ? allowed"
+        (), description="fields, groups or files named for validation, as test_ids"
     )
     test_ids: tuple[str, ...] = Field(
-        (), description="fields, groups or image files named for the test; * and ? allowed"
+        (),
+        description="fields or groups named for the test, or image files by a pattern with a /; "
+        "* and ? allowed",
     )
 
     @model_validator(mode="after")

@@ -42,7 +42,8 @@ def assign_splits(manifest: pd.DataFrame, settings: SplitSettings, seed: int) ->
     for name, patterns in (("test", settings.test_ids), ("validation", settings.validation_ids)):
         for pattern in patterns:
             fits = [
-                any(fnmatch(name, pattern) for name in names)
+                # A folder above all images, called like a field, is no name of a field
+                any(fnmatch(name, pattern) for name in names[: 2 + ("/" in pattern)])
                 for names in zip(manifest["group"], manifest["field"], files, strict=True)
             ]
             named = manifest.loc[fits, "group"].unique()

@@ -72,13 +72,11 @@ def draw_outlines(image: NDArray[np.generic], labels: Labels, width_px: int = 1)
     -------
     (Y, X, 3) uint8
     """
-    shown = image if image.ndim == 2 or image.shape[2] == 3 else image[..., 0]
-    grey = stretch_contrast(shown)
     lines = find_outlines(labels)
     if width_px > 1:
         lines = cv2.dilate(lines.astype(np.uint8), np.ones((width_px, width_px), np.uint8)) > 0
-    channels = [grey] * 3 if grey.ndim == 2 else cv2.split(grey)
-    return _merge([np.where(lines, np.uint8(c), g) for c, g in zip(OUTLINE, channels, strict=True)])
+    shown = zip(OUTLINE, _show(image), strict=True)
+    return _merge([np.where(lines, np.uint8(colour), grey) for colour, grey in shown])
 
 
 def fill_objects(image: NDArray[np.generic], labels: Labels) -> Picture:
@@ -86,8 +84,8 @@ def fill_objects(image: NDArray[np.generic], labels: Labels) -> Picture:
 
     Parameters
     ----------
-    image : (Y, X) array
-        Of any real dtype; it is stretched for display.
+    image : (Y, X) or (Y, X, C) array
+        As for `draw_outlines`.
     labels : (Y, X) int32
 
     Returns
@@ -95,8 +93,10 @@ def fill_objects(image: NDArray[np.generic], labels: Labels) -> Picture:
     (Y, X, 3) uint8
     """
     share = np.where(find_outlines(labels), 1.0, np.where(labels > 0, _FILLED, 0.0))
-    grey = (1 - share) * stretch_contrast(image)
-    return _merge([(grey + share * colour).astype(np.uint8) for colour in TRUE_POSITIVE])
+    shown = zip(TRUE_POSITIVE, _show(image), strict=True)
+    return _merge(
+        [((1 - share) * grey + share * colour).astype(np.uint8) for colour, grey in shown]
+    )
 
 
 def find_outlines(labels: Labels) -> NDArray[np.bool_]:
@@ -139,6 +139,12 @@ def draw_comparison(true: NDArray[np.generic], predicted: NDArray[np.generic]) -
     colours[1:4] = FALSE_POSITIVE, FALSE_NEGATIVE, TRUE_POSITIVE
     kind = np.greater(predicted, 0).astype(np.uint8) + np.uint8(2) * np.greater(true, 0)
     return _merge([cv2.LUT(kind, table) for table in colours.T])
+
+
+def _show(image: NDArray[np.generic]) -> Sequence[NDArray[np.uint8]]:
+    """Return what is shown of an image in red, green and blue."""
+    shown = stretch_contrast(image if image.ndim == 2 or image.shape[2] == 3 else image[..., 0])
+    return [shown] * 3 if shown.ndim == 2 else cv2.split(shown)
 
 
 def _merge(channels: Sequence[NDArray[Any]]) -> Picture:

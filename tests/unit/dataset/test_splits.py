@@ -13,7 +13,12 @@ def plate(**groups_of_line: int) -> pd.DataFrame:
     """Return a manifest with two fields a group and two crops a field."""
     return pd.DataFrame(
         [
-            {"group": f"{line}{g}", "line": line, "field": f"{line}{g}-{field}", "file": field}
+            {
+                "group": f"{line}{g}",
+                "line": line,
+                "field": f"{line}{g}-{field}",
+                "file": f"b1/{field}",
+            }
             for line, n in groups_of_line.items()
             for g in range(n)
             for field in "pq"
@@ -77,6 +82,18 @@ def test_named_groups_and_fields_go_where_they_are_named() -> None:
     expected = {"a1": "test", "b2": "test", "a2": "validation", "a3": "validation"}
     for group, rows in split.groupby(manifest["group"]):
         assert set(rows) == {expected.get(str(group), "train")}
+
+
+def test_files_are_named_by_patterns_with_a_slash() -> None:
+    manifest = plate(a=4, b=2)
+    settings = SplitSettings(test_ids=("*/q",), validation_ids=("b1*",))
+    manifest["file"] = manifest["field"].map({"a1-q": r"x/y/q", "b0-p": "b1/q"}).fillna("b1/p")
+    split = assign_splits(manifest, settings, 0)
+    assert manifest["group"].groupby(split).unique().map(set).to_dict() == {
+        "test": {"a1", "b0"},
+        "validation": {"b1"},
+        "train": {"a0", "a2", "a3"},
+    }
 
 
 def test_a_line_named_as_a_whole_is_left_out_of_training() -> None:

@@ -8,6 +8,7 @@ from cellid.imaging.overlay import (
     TRUE_POSITIVE,
     draw_comparison,
     draw_outlines,
+    fill_objects,
     find_outlines,
     stretch_contrast,
 )
@@ -81,6 +82,9 @@ def test_outlines_are_drawn_on_grey_and_leave_the_image_alone(shape):
     assert np.array_equal(drawn, find_outlines(labels))
     assert drawn.sum() == 8
     assert np.array_equal(image, before)
+    filled = fill_objects(image, labels)
+    assert np.array_equal((filled == TRUE_POSITIVE).all(axis=-1), drawn)
+    assert np.array_equal(filled[labels == 0], picture[labels == 0])
     if len(shape) == 2:
         assert (picture[~drawn] == stretch_contrast(image)[~drawn][:, None]).all()
 
