@@ -187,9 +187,7 @@ def draw_twice(draw: Callable[[Theme], Figure]) -> tuple[bytes, bytes]:
 def format_mean(row: pd.Series, score: str) -> str:
     """Return "0.781 ± 0.002"; of one training without the deviation."""
     mean, deviation = row[f"{score}_mean"], row[f"{score}_sd"]
-    if np.isnan(mean):
-        return "–"
-    return f"{mean:.3f}" if np.isnan(deviation) else f"{mean:.3f} ± {deviation:.3f}"
+    return _format(mean, ".3f") + ("" if np.isnan(deviation) else f" ± {deviation:.3f}")
 
 
 def write_scores(summary: pd.DataFrame, groups: Mapping[str, Mapping[str, str]]) -> str:
