@@ -21,7 +21,7 @@ from cellid.io.tiff_writers import LabelStackWriter, StackWriter
 from cellid.io.writers import new_folder, replacing, write_png
 from cellid.models.run import Run
 from cellid.prediction import Nuclei, describe_counts, find_in_stream, measure_nuclei
-from cellid.workflows.unlike import UnlikeFrames
+from cellid.workflows.unlike import UnlikeFrames, tell_unlike
 
 _DESCRIBED = 3  # files: enough to see what was understood of a folder of thousands
 
@@ -91,7 +91,7 @@ def predict(
                     bar.update()
             except CellidError as error:
                 problems[str(file.path)] = str(error)
-    unlike.tell(say)
+    tell_unlike(unlike.describe(), say)
     for problem in problems.values():
         say(f"left out: {problem}")
     return problems

@@ -24,7 +24,7 @@ from cellid.workflows.field import COUNTS, MOVIE, Field
 from cellid.workflows.field_pool import process_in_parallel
 from cellid.workflows.resume import go_on
 from cellid.workflows.time_lapse_field import process_field
-from cellid.workflows.unlike import UnlikeFrames
+from cellid.workflows.unlike import UnlikeFrames, tell_unlike
 from cellid.workflows.well import Well, follow_wells
 
 _ABOUT = "track.json"
@@ -125,11 +125,8 @@ def track(
     followed = [field for field in fields if field.is_followed(following, outputs)]
     if followed:
         wells = []
-        unlike = UnlikeFrames()
         for field in followed:
             problems |= field.describe_bad_frames()
-            unlike.add(field.name, field.counts())
-        unlike.tell(say)
         if tiles is not None:
             wells, apart = follow_wells(followed, tiles, following, out / _WELLS)
             problems |= apart
@@ -196,6 +193,10 @@ def _report(
     factor = _measure_calibration(run, say)
     counts = _collect_counts(fields, plate_map, factor)
     write_table(out / COUNTS, counts)
+    unlike = UnlikeFrames()
+    for name, frames in counts.groupby("field"):
+        unlike.add(str(name), frames)
+    tell_unlike(unlike.describe(), say)
     if wells:
         counts = _collect_counts(wells, plate_map, factor)
         write_table(out / _WELLS / COUNTS, counts)
@@ -206,6 +207,7 @@ def _report(
         fields[0].lapse.frame_h,
         "well" if wells else "field",
         movies,
+        unlike.describe(),
     )
     # One after the other, for the tracks of a plate may be larger than memory
     bar = tqdm(wells or fields, desc="sum up tracks", unit=plate.unit, delay=2)

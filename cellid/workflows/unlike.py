@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from cellid.report.markup import count
+
 _FAR = 2.0  # standard deviations outside the range of the training images
 _TOLD = 5  # files: the others are in the table
 
@@ -39,18 +41,25 @@ class UnlikeFrames:
             farthest = max(worst, found, key=lambda each: abs(each[1]))
             self._worst[name] = (n_before + n_far, *farthest)
 
-    def tell(self, say: Callable[[str], None]) -> None:
-        """Say which files they are in, what is unlike, and how far."""
-        if not self._worst:
-            return
-        say(
-            f"unlike the training images (more than {_FAR:g} of their standard deviations outside "
-            "their range; look at the outlines before you trust counts):"
-        )
+    def describe(self) -> list[str]:
+        """Return a line a file, the worst first: what is unlike, and how far."""
         ranked = sorted(self._worst.items(), key=lambda item: -abs(item[1][2]))
-        for name, (n_frames, measure, distance) in ranked[:_TOLD]:
-            frames = f"{n_frames} frame{'s' * (n_frames > 1)}"
-            meaning = _MEANINGS[measure][distance > 0]
-            say(f"  {name}: {frames}, {meaning}: {measure} {distance:+.1f}")
+        lines = [
+            f"{name}: {count(n_frames, 'frame')}, {_MEANINGS[measure][distance > 0]}: "
+            f"{measure} {distance:+.1f}"
+            for name, (n_frames, measure, distance) in ranked[:_TOLD]
+        ]
         if len(ranked) > _TOLD:
-            say(f"  and {len(ranked) - _TOLD} others: see unlike_training in counts.csv")
+            lines.append(f"and {len(ranked) - _TOLD} more: see unlike_training in counts.csv")
+        return lines
+
+
+def tell_unlike(lines: list[str], say: Callable[[str], None]) -> None:
+    """Say what `UnlikeFrames.describe` found, if anything."""
+    if lines:
+        say(
+            f"unlike the training images, by more than {_FAR:g} of their standard deviations; look "
+            "at the outlines before you trust the counts:"
+        )
+    for line in lines:
+        say(f"  {line}")

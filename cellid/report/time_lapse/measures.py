@@ -47,6 +47,8 @@ class FollowedPlate:
         stand for a field then.
     movies : dict of str to str
         By field, where they lie beside the page.
+    unlike : list of str
+        Fields with frames unlike the training images, and what is.
     """
 
     counts: pd.DataFrame
@@ -55,6 +57,7 @@ class FollowedPlate:
     frame_h: float | None = None
     unit: Literal["field", "well"] = "field"
     movies: dict[str, str] = field(default_factory=dict)
+    unlike: list[str] = field(default_factory=list)
 
     @property
     def time_unit(self) -> str:

@@ -49,6 +49,10 @@ _JOINT = (
     "<p>The fields of a well overlap and were followed together: who leaves one keeps its number "
     "in the next, and nuclei in overlaps are counted once. Numbers are of whole wells.</p>"
 )
+_UNLIKE = (
+    "<p>Frames unlike the training images, and by how many of their standard deviations: look at "
+    "the outlines there before you trust the counts.</p>"
+)
 _SPEED_NOTE = """
 <p class=note>The way of a nucleus from frame to frame, camera shifts taken out, over the time;
 nuclei seen in fewer than four frames are left out. Longer gaps between frames miss detours, and
@@ -131,6 +135,9 @@ def _write_summary(
         text += (
             f"<p>Could not be used, and interpolated between others: {count(lost, 'frame')}.</p>"
         )
+    if plate.unlike:
+        items = "".join(f"<li>{escape(line)}</li>" for line in plate.unlike)
+        text += f"{_UNLIKE}<ul>{items}</ul>"
     if "n_calibrated" in plate.counts:
         text += _describe_calibration(plate.counts)
     items = "".join(

@@ -272,6 +272,15 @@ def test_a_page_of_joint_wells_counts_wells(tmp_path, no_pictures):
     assert set(pd.read_csv(tmp_path / "speeds.csv")["field"]) == {"A1", "A2"}
 
 
+def test_frames_unlike_the_training_images_are_told(tmp_path, no_pictures):
+    plate, tracks = make_plate(("A1",), 1)
+    assert "unlike" not in write(plate, tracks, tmp_path).words()
+    strange = replace(plate, unlike=["A1_1: 3 frames, noisier: noise +2.5"])
+    assert (
+        "you trust the counts. A1_1: 3 frames, noisier" in write(strange, tracks, tmp_path).words()
+    )
+
+
 def test_one_movie_is_loaded_and_the_others_when_they_are_played(tmp_path, no_pictures):
     plate, tracks = make_plate(("A1",), 2)
     movies = {"A1_1": "A1_1/movie.mp4", "A1 #2": "A1 #2/movie.mp4"}

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from cellid.workflows.unlike import UnlikeFrames
+from cellid.workflows.unlike import UnlikeFrames, tell_unlike
 
 
 def counts(*found: tuple[str, float]) -> pd.DataFrame:
@@ -11,7 +11,7 @@ def counts(*found: tuple[str, float]) -> pd.DataFrame:
 
 def told(unlike: UnlikeFrames) -> list[str]:
     lines: list[str] = []
-    unlike.tell(lines.append)
+    tell_unlike(unlike.describe(), lines.append)
     return lines
 
 
@@ -33,4 +33,4 @@ def test_the_worst_of_each_file_is_told_first_with_its_frames() -> None:
     assert first.startswith("unlike the training images")
     assert rest[0] == "  B: 1 frame, out of focus, or of larger pixels: focus -3.0"
     assert rest[1] == "  A: 2 frames, noisier: noise +2.5"
-    assert rest[-1] == "  and 1 others: see unlike_training in counts.csv"
+    assert rest[-1] == "  and 1 more: see unlike_training in counts.csv"
