@@ -94,9 +94,8 @@ def fill_objects(image: NDArray[np.generic], labels: Labels) -> Picture:
     """
     share = np.where(find_outlines(labels), 1.0, np.where(labels > 0, _FILLED, 0.0))
     shown = zip(TRUE_POSITIVE, _show(image), strict=True)
-    return _merge(
-        [((1 - share) * grey + share * colour).astype(np.uint8) for colour, grey in shown]
-    )
+    mixed = ((1 - share) * grey + share * colour for colour, grey in shown)
+    return _merge([channel.astype(np.uint8) for channel in mixed])
 
 
 def find_outlines(labels: Labels) -> NDArray[np.bool_]:
@@ -141,10 +140,10 @@ def draw_comparison(true: NDArray[np.generic], predicted: NDArray[np.generic]) -
     return _merge([cv2.LUT(kind, table) for table in colours.T])
 
 
-def _show(image: NDArray[np.generic]) -> Sequence[NDArray[np.uint8]]:
+def _show(image: NDArray[np.generic]) -> Sequence[NDArray[Any]]:
     """Return what is shown of an image in red, green and blue."""
     shown = stretch_contrast(image if image.ndim == 2 or image.shape[2] == 3 else image[..., 0])
-    return [shown] * 3 if shown.ndim == 2 else cv2.split(shown)
+    return [shown] * 3 if shown.ndim == 2 else list(cv2.split(shown))
 
 
 def _merge(channels: Sequence[NDArray[Any]]) -> Picture:
