@@ -8,6 +8,7 @@ from cellid.dataset.corrections import (
     write_correction,
 )
 from cellid.dataset.folder import (
+    ALL,
     Dataset,
     DatasetInfo,
     DatasetWriter,
@@ -18,6 +19,7 @@ from cellid.dataset.manifest import COLUMNS, SPLITS
 from cellid.dataset.splits import assign_folds, assign_splits, mark_duplicates
 
 __all__ = [
+    "ALL",
     "COLUMNS",
     "SPLITS",
     "Correction",

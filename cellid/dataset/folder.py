@@ -44,6 +44,8 @@ from cellid.recipes import parse_settings
 from cellid.types import Labels, Mask
 
 VERSION = 2
+ALL = "all"
+"""In place of a split: every kept crop."""
 Corrector = Literal["model", "hand"]
 CORRECTORS: tuple[Corrector, ...] = get_args(Corrector)
 """Who may correct labels; a later one's word counts for more."""
@@ -79,8 +81,9 @@ class Dataset:
     manifest: pd.DataFrame
 
     def crops(self, split: str) -> pd.DataFrame:
-        """Return the manifest's rows of the kept crops of ``split``."""
-        return self.manifest[self.manifest["kept"] & (self.manifest["split"] == split)]
+        """Return the manifest's rows of the kept crops of ``split``, or of `ALL`."""
+        kept = self.manifest[self.manifest["kept"]]
+        return kept if split == ALL else kept[kept["split"] == split]
 
     def only_line(self, line: str) -> "Dataset":
         """Return the part of the data set that is of one cell line."""

@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ from cellid.errors import CellidError
 from cellid.evaluation.assignment import choose_pairs
 from cellid.evaluation.contingency import Contingency, tabulate_overlap
 from cellid.evaluation.counting import CountErrors, compare_counts, median_absolute_error
-from cellid.evaluation.counts import BinaryCounts, check_any, divide
+from cellid.evaluation.counts import BinaryCounts, Summable, check_any, divide
 from cellid.evaluation.matching import match_table
 from cellid.types import check_labels
 
@@ -65,8 +66,8 @@ class FluocellsCounts(BinaryCounts):
 
 
 @dataclass(frozen=True)
-class FoundCells:
-    """Cells of one image, found and counted.
+class FoundCells(Summable):
+    """Cells of one image, found and counted; ``+`` pools images.
 
     Attributes
     ----------
@@ -79,6 +80,34 @@ class FoundCells:
     by_overlap: BinaryCounts
     by_distance: BinaryCounts
     counts: CountErrors
+
+    def values(self) -> tuple[float, ...]:
+        """Return all counts as one row, in the order that `with_values` takes."""
+        parts = self.by_overlap, self.by_distance, self.counts
+        return tuple(value for part in parts for value in part.values())
+
+    def with_values(self, values: Sequence[float]) -> Self:
+        """Return a copy that holds other counts."""
+        overlap, distance = len(self.by_overlap.values()), len(self.by_distance.values())
+        return replace(
+            self,
+            by_overlap=self.by_overlap.with_values(values[:overlap]),
+            by_distance=self.by_distance.with_values(values[overlap : overlap + distance]),
+            counts=self.counts.with_values(values[overlap + distance :]),
+        )
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the scores by name: those of `DetectionScores` that follow from sums."""
+        return {
+            "overlap_f1": self.by_overlap.dice,
+            "overlap_precision": self.by_overlap.precision,
+            "overlap_recall": self.by_overlap.recall,
+            "distance_f1": self.by_distance.dice,
+            "distance_precision": self.by_distance.precision,
+            "distance_recall": self.by_distance.recall,
+            "mae": self.counts.mae,
+            "mean_percentage_error": self.counts.mean_percentage_error,
+        }
 
 
 @dataclass(frozen=True)
@@ -159,19 +188,9 @@ def score_detection(images: Sequence[FoundCells]) -> DetectionScores:
         If there are no images.
     """
     check_any(images)
-    overlap = reduce(add, (image.by_overlap for image in images))
-    distance = reduce(add, (image.by_distance for image in images))
-    counts = reduce(add, (image.counts for image in images))
     return DetectionScores(
-        overlap_f1=overlap.dice,
-        overlap_precision=overlap.precision,
-        overlap_recall=overlap.recall,
-        distance_f1=distance.dice,
-        distance_precision=distance.precision,
-        distance_recall=distance.recall,
-        mae=counts.mae,
+        **reduce(add, images).as_dict(),
         median_ae=median_absolute_error(image.counts for image in images),
-        mean_percentage_error=counts.mean_percentage_error,
     )
 
 

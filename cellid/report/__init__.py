@@ -2,6 +2,13 @@
 
 from cellid.report.html import write_report
 from cellid.report.proposals import write_correction_report
-from cellid.report.scoring import Evaluation, score_evaluation
+from cellid.report.scoring import ABOUT, COUNTS, Evaluation, score_evaluation
 
-__all__ = ["Evaluation", "score_evaluation", "write_correction_report", "write_report"]
+__all__ = [
+    "ABOUT",
+    "COUNTS",
+    "Evaluation",
+    "score_evaluation",
+    "write_correction_report",
+    "write_report",
+]

@@ -37,9 +37,8 @@ from cellid.report.tables import Group, Row, group_rows, is_mixed, name_line
 from cellid.runs import RATES, RunConfig, read_config
 
 _NOTHING = "<p>Nothing was evaluated.</p>"
-_IMAGE_KEY = f"""
-<p class=note>The worst and the best. Click a picture to see it large; the arrow keys lead from
-one to the next.</p>
+IMAGE_KEY = f"""
+<p class=note>Click a picture to see it large; the arrow keys lead from one to the next.</p>
 <p class="note keys"><span>In the middle picture:</span>
 <span><i class=key style="background:rgb{TRUE_POSITIVE}"></i>labelled and found</span>
 <span><i class=key style="background:rgb{FALSE_POSITIVE}"></i>found without a label</span>
@@ -97,7 +96,7 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
         "Summary": _write_summary(config, dataset, history, own),
         "Scores": scores + "".join(map(write_image_table, own)),
         "Counts": "".join(write_counting(count_crops(each)) for each in own) or _NOTHING,
-        "Images": _IMAGE_KEY + images if images else _NOTHING,
+        "Images": IMAGE_KEY + images if images else _NOTHING,
         "Training": training,
         "Data": write_data(dataset),
         "Labels": write_contact_sheet(dataset),

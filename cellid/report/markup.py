@@ -8,6 +8,8 @@ from html import escape
 
 from cellid.evaluation.bootstrap import Interval
 
+_SIGNED = ("count_relative_bias", "count_mean_percentage_error")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -52,7 +54,7 @@ def interval_cell(name: str, interval: Interval) -> Cell:
 def format_range(name: str, interval: Interval) -> str:
     """Return an interval as text, such as "0.812–0.934"."""
     low, high = format_score(name, interval.low), format_score(name, interval.high)
-    return f"{low} to {high}" if name == "count_relative_bias" else f"{low}–{high}"
+    return f"{low} to {high}" if name in _SIGNED else f"{low}–{high}"
 
 
 def format_score(name: str, value: float) -> str:
@@ -62,7 +64,8 @@ def format_score(name: str, value: float) -> str:
     if name == "count_relative_bias":
         return f"{value:+.1%}".replace("-", "\N{MINUS SIGN}").replace("%", "\N{NBSP}%")
     if name.startswith("count_"):
-        return f"{value:.1f}"
+        sign = "+" if name in _SIGNED else ""
+        return f"{value:{sign}.1f}".replace("-", "\N{MINUS SIGN}")
     if name.startswith(("n_", "splits", "merges")):
         return f"{value:,.0f}"
     return f"{value:.3f}"

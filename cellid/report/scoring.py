@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellid.config import EvaluateSettings
+from cellid.config import DetectionSettings, EvaluateSettings
 from cellid.dataset import Dataset, read_dataset
 from cellid.errors import CellidError
 from cellid.evaluation.bootstrap import Interval
+from cellid.evaluation.detection import FoundCells, find_cells
 from cellid.evaluation.scores import Report, evaluate_pair, pool
 from cellid.io.images import open_image
 from cellid.runs import RunConfig, read_config
 from cellid.types import Labels
+
+ABOUT, COUNTS = "evaluation.json", "counts.csv"
+"""Files of an evaluation folder, besides `labels`."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +97,13 @@ def score_evaluation(folder: Path, settings: EvaluateSettings | None = None) -> 
         If the folder is no evaluation folder, or its crops are not those of the data set.
     """
     try:
-        about = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         run_folder, dataset_folder = folder / about["run"], folder / about["dataset"]
         split = about["split"]
     except (OSError, json.JSONDecodeError, KeyError) as error:
         raise CellidError(
             folder,
-            expected="an evaluation folder with evaluation.json",
+            expected=f"an evaluation folder with {ABOUT}",
             got=repr(error),
             remedy="make one with `cellid evaluate`",
         ) from None
@@ -115,6 +119,24 @@ def score_evaluation(folder: Path, settings: EvaluateSettings | None = None) -> 
         )
     )
     return Evaluation(folder, run_folder, config, dataset, split, settings, crops, report)
+
+
+def settle_detection(detection: DetectionSettings, dataset: Dataset) -> DetectionSettings:
+    """Return when a cell counts as found; without a distance it is a nucleus's diameter."""
+    if detection.model_fields_set & {"distance_px", "distance_um"}:
+        return detection
+    return detection.model_copy(update={"distance_px": dataset.info.nucleus_diameter_px})
+
+
+def find_evaluated_cells(evaluation: Evaluation, detection: DetectionSettings) -> list[FoundCells]:
+    """Count the cells that are found in every crop, in the order of ``evaluation.crops``."""
+    dataset = evaluation.dataset
+    return [
+        find_cells(
+            dataset.labels(name), evaluation.predicted(name), detection, dataset.info.pixel_size_um
+        )
+        for name in evaluation.crops["id"]
+    ]
 
 
 def _evaluated_crops(folder: Path, dataset: Dataset, split: str) -> pd.DataFrame:

@@ -49,7 +49,8 @@ _DOUBT = (
 )
 _IMAGE_PX = 720
 _IMAGES_EACH = 3
-_BACKGROUND_DIAMETERS = 4.0
+BACKGROUND_DIAMETERS = 4.0
+"""How far the background of a picture reaches that is shown or measured."""
 # Pictures in the page are few; the table of images lists all up to where browsers slow down
 _TABLE_ROWS = 2000
 
@@ -140,17 +141,27 @@ def write_images(evaluation: Evaluation) -> str:
     rows = {row.name: row for row in evaluation.report.rows}
     best, worst = rank_images(evaluation.report.rows, _IMAGES_EACH)
     return "".join(
-        f"<h3>{title}</h3>" + "".join(_write_triple(evaluation, rows[name]) for name in names)
+        f"<h3>{title}</h3>" + "".join(write_triple(evaluation, rows[name]) for name in names)
         for title, names in (("Worst", worst), ("Best", best))
         if names
     )
 
 
-def _write_triple(evaluation: Evaluation, row: ImageScores) -> str:
+def write_triple(evaluation: Evaluation, row: ImageScores, note: str = "") -> str:
+    """Return an image three times: with findings outlined, compared with the labels, its stain.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    row : ImageScores
+        Of the image.
+    note : str
+        Plain text after its name, besides the cell line.
+    """
     name = row.name
     dataset = evaluation.dataset
     # Flattened, or a dark corner would take all the contrast
-    background_px = _BACKGROUND_DIAMETERS * dataset.info.nucleus_diameter_px
+    background_px = BACKGROUND_DIAMETERS * dataset.info.nucleus_diameter_px
     phase = shrink(flatten_background(dataset.image(name), background_px), _IMAGE_PX)
     size = phase.shape[0], phase.shape[1]
     true = rescale_labels(dataset.labels(name), size)
@@ -164,7 +175,7 @@ def _write_triple(evaluation: Evaluation, row: ImageScores) -> str:
     )
     line = evaluation.crops.set_index("id")["line"][name]
     heading = (
-        f"<b>{escape(name)}</b> {escape(line)} "
+        f"<b>{escape(name)}</b> {escape(line)} {escape(note)} "
         f"<span>F1 {row.instances.f1:.3f} · {row.instances.n_true} labelled · "
         f"{row.instances.n_predicted} found · {row.instances.false_negatives} missed · "
         f"{row.instances.false_positives} without a label</span>"

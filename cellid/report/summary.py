@@ -6,7 +6,7 @@ from html import escape
 
 import pandas as pd
 
-from cellid.dataset import Dataset
+from cellid.dataset import ALL, Dataset
 from cellid.evaluation.bootstrap import Interval
 from cellid.report.figures import best_epoch
 from cellid.report.markup import count, format_range, format_score, join_words
@@ -22,6 +22,7 @@ _SEEN = {
     "test": "that it had never seen",
     "validation": "that also chose its best epoch and its thresholds, so the scores flatter it",
     "train": "that it was trained on, so the scores flatter it",
+    ALL: "of a whole data set; if it was trained on that, the scores flatter it",
 }
 _CARE_AUTOMATIC = """
 <p><b>The labels are not the truth.</b> They were drawn automatically from the stain, and the

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
 from tqdm import tqdm
 
 from cellid.dataset import Dataset
@@ -10,10 +11,10 @@ from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.folders import path_from
 from cellid.io.tiff_writers import write_labels
-from cellid.io.writers import write_json
+from cellid.io.writers import write_json, write_table
 from cellid.models.run import Run
-from cellid.prediction import find_nuclei
-from cellid.report import write_report
+from cellid.prediction import describe_counts, find_nuclei
+from cellid.report import ABOUT, COUNTS, write_report
 
 EVALUATION = "evaluation"  # folder of predictions within a run
 
@@ -33,7 +34,7 @@ def evaluate(
     out : Path or None
         Folder for the predictions and `report.html`; none: the first run's own folder.
     split : str
-        ``"train"``, ``"validation"`` or ``"test"``.
+        ``"train"``, ``"validation"``, ``"test"`` or ``"all"``.
 
     Returns
     -------
@@ -75,9 +76,11 @@ def predict_split(run: Run, dataset: Dataset, split: str, folder: Path) -> Path:
     run : Run
     dataset : Dataset
     split : str
-        ``"train"``, ``"validation"`` or ``"test"``.
+        ``"train"``, ``"validation"``, ``"test"`` or ``"all"``.
     folder : Path
-        Gets `evaluation.json` and `labels/ID.tif`; one that is there is replaced.
+        Gets `evaluation.json`, `labels/ID.tif`, and `counts.csv` with a row a crop: as of
+        `describe_counts`, and ``scale``, network pixels an image pixel; one that is there is
+        replaced.
 
     Returns
     -------
@@ -97,17 +100,25 @@ def predict_split(run: Run, dataset: Dataset, split: str, folder: Path) -> Path:
             got="none",
             remedy="name fields for it with split.test_ids, or give more fields",
         )
+    scale, counts = run.input_scale(dataset.info.pixel_size_um), []
     with replacing_folder(folder, overwrite=True) as temporary:
         for crop_id in tqdm(crops["id"], desc=f"predict {split}", unit="crop"):
             nuclei = find_nuclei(run, dataset.image(crop_id), dataset.info.pixel_size_um)
             write_labels(temporary / "labels" / f"{crop_id}.tif", nuclei.labels)
-        about = {
-            "run": path_from(folder, run.folder),
-            "dataset": path_from(folder, dataset.folder),
-            "split": split,
-        }
-        write_json(temporary / "evaluation.json", about)
+            counts.append({"id": crop_id, **describe_counts(nuclei), "scale": scale})
+        write_table(temporary / COUNTS, pd.DataFrame(counts))
+        write_json(temporary / ABOUT, describe_evaluation(run, dataset, split, folder))
     return folder
+
+
+def describe_evaluation(run: Run, dataset: Dataset, split: str, folder: Path) -> dict[str, str]:
+    """Return what `evaluation.json` says in an evaluation folder."""
+    return {
+        "run": path_from(folder, run.folder),
+        "dataset": path_from(folder, dataset.folder),
+        "dataset_hash": dataset.info.manifest_hash,
+        "split": split,
+    }
 
 
 def rewrite_report(run_folder: Path) -> Path:
@@ -122,5 +133,5 @@ def rewrite_report(run_folder: Path) -> Path:
     Path
         The report.
     """
-    evaluations = sorted(path.parent for path in run_folder.glob("evaluation*/evaluation.json"))
+    evaluations = sorted(path.parent for path in run_folder.glob(f"{EVALUATION}*/{ABOUT}"))
     return write_report(run_folder, evaluations, run_folder)

@@ -10,9 +10,14 @@ import pandas as pd
 from cellid.config import DetectionSettings, EvaluateSettings
 from cellid.evaluation.bootstrap import compare_scores
 from cellid.evaluation.comparison import adjust_holm, bootstrap_p_value, sign_flip_p_value
-from cellid.evaluation.detection import find_cells, score_detection
+from cellid.evaluation.detection import score_detection
 from cellid.evaluation.scores import ImageScores, pool
-from cellid.report.scoring import Evaluation, score_evaluation
+from cellid.report.scoring import (
+    Evaluation,
+    find_evaluated_cells,
+    score_evaluation,
+    settle_detection,
+)
 
 LEVEL, SEED, RUN = "level", "seed", "run"
 
@@ -84,16 +89,8 @@ def score_run(
         If the evaluation cannot be read.
     """
     evaluation = score_evaluation(folder / "evaluation", evaluate)
-    dataset = evaluation.dataset
-    if not detection.model_fields_set & {"distance_px", "distance_um"}:
-        reach = {"distance_px": dataset.info.nucleus_diameter_px}
-        detection = detection.model_copy(update=reach)
-    cells = [
-        find_cells(
-            dataset.labels(name), evaluation.predicted(name), detection, dataset.info.pixel_size_um
-        )
-        for name in evaluation.crops["id"]
-    ]
+    detection = settle_detection(detection, evaluation.dataset)
+    cells = find_evaluated_cells(evaluation, detection)
     found = {f"cells_{name}": value for name, value in asdict(score_detection(cells)).items()}
     history = pd.read_csv(folder / "history.csv")
     scores = {**evaluation.report.pooled(), **found}
