@@ -1,4 +1,4 @@
-"""A study killed half-way goes on, repeats no finished run, and ends as if it had not been."""
+"""A study killed half-way goes on, repeats no finished run, and once whole stays as it is."""
 
 import signal
 import subprocess

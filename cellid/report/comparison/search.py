@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cellid.config import Range, Recipe
 from cellid.io.writers import replacing, write_table, write_text
@@ -144,6 +145,9 @@ def draw_search(
         at = float(best[setting]) if numbers else best[setting]
         axes.plot([at], [best["score"]], "o", color=theme.validation)
         axes.set_xlabel(setting, color=theme.ink)
+        axes.margins(x=0.15)
+        if setting == TRIAL:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if isinstance(part, Range) and part.log:
             axes.set_xscale("log")
     for axes in grid[len(panels) :]:
