@@ -14,9 +14,10 @@ import pytest
 
 from cellid.errors import CellidError
 from cellid.models.inference import infer_maps
+from cellid.models.network import build_network
 from cellid.models.run import Run, load_run, network_scale, preprocess
 from cellid.recipes import load_recipe
-from cellid.runs import read_config
+from cellid.runs import WEIGHTS, read_config
 
 
 @pytest.fixture
@@ -97,17 +98,26 @@ print(keras.backend.backend())
 """
 
 
+@pytest.fixture(params=["trained U-Net", "c-ResUnet in colour"])
+def run(request: pytest.FixtureRequest, copy: Path, tiny_run: Run) -> Run:
+    if request.param == "trained U-Net":
+        return tiny_run
+    colour = {"architecture": "c-resunet"}
+    edit(copy, lambda v: (v.update(n_channels=3), v["recipe"]["model"].update(colour)))
+    build_network(read_config(copy).recipe.model, n_channels=3).save_weights(copy / WEIGHTS)
+    return load_run(copy)
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_another_backend_gives_the_same_probability(
-    backend: str, tiny_run: Run, tmp_path: Path
-) -> None:
+def test_another_backend_gives_the_same_probability(backend: str, run: Run, tmp_path: Path) -> None:
     if not importlib.util.find_spec(backend):
         pytest.skip(f"{backend} is not installed")
-    image = np.random.default_rng(0).normal(size=(70, 101)).astype(np.float32)
+    shape = (70, 101, run.config.n_channels)
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     np.save(tmp_path / "image.npy", image)
     paths = [str(tmp_path / "image.npy"), str(tmp_path / "probability.npy")]
     done = subprocess.run(
-        [sys.executable, "-c", PREDICT, str(tiny_run.folder), *paths],
+        [sys.executable, "-c", PREDICT, str(run.folder), *paths],
         capture_output=True,
         text=True,
         env={**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"},
@@ -115,6 +125,6 @@ def test_another_backend_gives_the_same_probability(
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert backend in done.stdout
-    here = infer_maps(tiny_run.model, tiny_run.config.recipe.model, image, 64, 2)
+    here = infer_maps(run.model, run.config.recipe.model, image, 64, 2)
     assert np.ptp(here) > 1e-3
     np.testing.assert_allclose(np.load(paths[1]), here, atol=1e-4)
