@@ -110,7 +110,7 @@ def evaluate(
         list[Path], typer.Argument(metavar="RUN...", help="Folders of one or more trainings.")
     ],
     dataset: Annotated[Path, typer.Option(help="Data set to score them on, made by `label`.")],
-    split: Annotated[str, typer.Option(help="Which part: train, validation or test.")] = "test",
+    split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html; if not given, the first RUN.")
     ] = None,
@@ -123,6 +123,34 @@ def evaluate(
 
     report = workflow([load_run(run) for run in runs], read_dataset(dataset), out, split)
     typer.echo(f"report: {report}")
+
+
+@app.command()
+def generalise(
+    run: RunFolder,
+    datasets: Annotated[
+        list[Path], typer.Argument(metavar="DATASET...", help="Data sets made by `label`.")
+    ],
+    out: Out,
+    split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "all",
+    match_size: Annotated[
+        bool,
+        typer.Option(
+            "--match-size",
+            help="Rescale each data set by the diameter of its nuclei, not by pixel sizes.",
+        ),
+    ] = False,
+) -> None:
+    """Score a training on other data sets: by data set, and by kind of image it may fail on.
+
+    Interrupted, it goes on when called again; with more data sets, it adds them.
+    """
+    start_keras()
+    from cellid.models.run import load_run
+    from cellid.workflows.generalisation import generalise as workflow
+
+    if workflow(load_run(run), datasets, out, split, match_size):
+        raise typer.Exit(1)
 
 
 @app.command()
