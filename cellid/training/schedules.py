@@ -183,7 +183,7 @@ def find_valley(tried: pd.DataFrame) -> float:
             "train.find_learning_rate",
             expected="a rate at which the loss falls",
             got=f"none from {_LOWEST:g} to {_HIGHEST:g}",
-            remedy="set train.find_learning_rate=false, and train.learning_rate yourself, such as 1e-3",
+            remedy="set train.find_learning_rate=false and train.learning_rate=1e-3, or another",
         )
     third = longest / 3
     halfway = int(np.argmax(lengths)) - longest + int(third) + int(third / 2)
