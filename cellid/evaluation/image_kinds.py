@@ -14,10 +14,10 @@ from scipy import ndimage
 from cellid.evaluation.counts import divide
 from cellid.types import Frame, Labels, check_labels
 
-EMPTY, SMALL, LARGE, CROWDED, UNEVEN, MEDIUM = KINDS = (
-    *("empty", "small", "large", "crowded", "uneven", "medium"),
+EMPTY, SMALL, LARGE, UNEVEN, CROWDED, MEDIUM = KINDS = (
+    *("empty", "small", "large", "uneven", "crowded", "medium"),
 )
-"""Every kind; an image is of the first that it meets. Size leads, for gaps are told by it."""
+"""Every kind; an image is of the first that it meets: size leads, then the rarer."""
 
 SIZE_RATIO = 2**0.5
 """Smaller or larger by this, in diameter, is half or twice the area of the training's objects:
@@ -27,9 +27,9 @@ GAP_DIAMETERS = 0.25
 blur of optics and the first poolings of a network bridge."""
 CROWDED_SHARE = 0.5
 """An image is crowded if more of its objects than this are: most of them."""
-CONTRAST_RATIO = 4.0
-"""An image is uneven if its objects differ more than this in contrast: nuclei in G2 have twice the
-stain of those in G1, and focus and dye may double that once."""
+CONTRAST_RATIO = 3.0
+"""An image is uneven if its objects differ more than this in contrast. Nuclei double their stain
+before they divide, so a factor of two is in every growing culture; of this, something else too."""
 _TAILS = 0.1, 0.9  # of the objects; the extremes themselves are single specks
 
 
@@ -67,8 +67,8 @@ class ImageFacts:
             EMPTY: not self.n_objects,
             SMALL: size < 1 / SIZE_RATIO,
             LARGE: size > SIZE_RATIO,
-            CROWDED: self.crowded_share > CROWDED_SHARE,
             UNEVEN: self.contrast_ratio > CONTRAST_RATIO,
+            CROWDED: self.crowded_share > CROWDED_SHARE,
             MEDIUM: True,
         }
         return next(kind for kind in KINDS if met[kind])

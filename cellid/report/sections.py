@@ -169,7 +169,7 @@ def write_triple(evaluation: Evaluation, row: ImageScores, note: str = "") -> st
     stain = stretch_contrast(brighten(shrink(dataset.stain(name), _IMAGE_PX)))
     outlined = draw_outlines(phase, found, LINE_PX)
     pictures = (
-        ("jpeg", encode_jpeg(outlined), "phase contrast, nuclei found outlined"),
+        ("jpeg", encode_jpeg(outlined), "nuclei found outlined"),
         ("png", encode_png(draw_comparison(true, found)), "labels against findings"),
         ("jpeg", encode_jpeg(stain), "stain"),
     )

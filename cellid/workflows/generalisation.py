@@ -77,7 +77,7 @@ def generalise(
             problems[name] = str(error)
             return None
 
-    own = judge("its own test", lambda: _read_own(run, say), out / _OWN)
+    own = judge("its own", lambda: _read_own(run, say), out / _OWN)
     others = [
         judge(name, lambda folder=folder: (_read_other(run, folder), split), out / _OTHERS / name)
         for name, folder in name_folders(folders).items()

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -49,14 +48,18 @@ centres at most a nucleus's diameter apart. MAE and MedAE: mean and median absol
 image's count; MPE: its mean error in per cent, above 0 where too few are counted. These are the
 measures of the study of loss functions for c-ResUnet. Unlike training: how far the median image
 lies outside the range of the training images, in their standard deviations, and in what; and how
-many images are outside. Nuclei: diameter of the median nucleus as the network sees it, over that
-of the training's.</p>"""
+many images are outside. Nuclei: diameter of the typical one as the network sees it, over that of
+the training's.</p>"""
 _KINDS_NOTE = f"""
 <p class=note>An image is of the first kind that its true labels meet. Small and large: the median
 nucleus has less than half, or more than twice, the area of the training's, after images were
-brought to its scale. Crowded: more than {CROWDED_SHARE:.0%} of the nuclei touch another or are
-nearer than {GAP_DIAMETERS:g} of a diameter. Uneven: the contrast that a tenth of the nuclei exceeds
-is more than {CONTRAST_RATIO:g} times that which a tenth falls below. Medium: none of these.</p>"""
+brought to its scale. Uneven: the contrast that a tenth of the nuclei exceeds is more than
+{CONTRAST_RATIO:g} times that which a tenth falls below. Crowded: more than {CROWDED_SHARE:.0%} of
+the nuclei touch another or are nearer than {GAP_DIAMETERS:g} of a diameter. Medium: none of
+these.</p>"""
+_FLATTERED = """
+<p>No field was left for a test of its own: the first row is of the validation fields, which also
+chose the best epoch and the thresholds, so it flatters.</p>"""
 _MATCHED = "rescaled until its typical nucleus is as wide as the training's"
 _KNOWN = "rescaled by the pixel sizes of both"
 _UNKNOWN = "pixel size unknown: taken to be like the training images, not rescaled"
@@ -119,7 +122,8 @@ def write_generalisation(
     write_table(out / "kinds.csv", _tabulate(places, list(by_kind.values()), columns))
     sections = {
         "Datasets": _list_failures(failures)
-        + _write_sets(own, others, by_set, columns)
+        + (_FLATTERED if own and own.evaluation.split == "validation" else "")
+        + _write_sets(sets, len(sets) - len(others), by_set, columns)
         + _SETS_NOTE.format(confidence=settings.confidence, iou=settings.iou_threshold)
         + "<h3>Scale</h3>"
         + make_list(notes),
@@ -167,9 +171,8 @@ def describe_scale(judged: JudgedSet, matched: bool) -> str:
     config, info = judged.evaluation.config, judged.evaluation.dataset.info
     known = config.pixel_size_um is not None and info.pixel_size_um is not None
     way = _MATCHED if matched else _KNOWN if known else _UNKNOWN
-    size = info.nucleus_diameter_px * judged.scale / config.nucleus_diameter_px
-    text = f"{way}. Its typical nucleus is then {size:.2f} times as wide as the training's."
-    if not (matched or known) and not 1 / SIZE_RATIO < size < SIZE_RATIO:
+    text = f"{way}. Its typical nucleus is then {judged.size:.2f} times as wide as the training's."
+    if not (matched or known) and not 1 / SIZE_RATIO < judged.size < SIZE_RATIO:
         text += (
             " Scores may rise with the pixel size given to `cellid label`, or with --match-size."
         )
@@ -183,7 +186,8 @@ def _describe_set(judged: JudgedSet, scale_note: str) -> dict[str, object]:
         "folder": judged.evaluation.dataset.folder,
         "split": judged.evaluation.split,
         "n_images": len(judged.images),
-        "relative_size": _median_size(judged),
+        "n_labelled": sum(image.facts.n_objects for image in judged.images),
+        "relative_size": judged.size,
         "scale": judged.scale,
         "scale_note": scale_note,
         "unlike_in": measure,
@@ -212,13 +216,13 @@ def _tabulate(
 
 
 def _write_sets(
-    own: JudgedSet | None,
-    others: Sequence[JudgedSet],
+    sets: Sequence[JudgedSet],
+    n_own: int,
     scores: Sequence[Mapping[str, Interval]],
     columns: Mapping[str, str],
 ) -> str:
     rows = []
-    for judged, row in zip([*([own] if own else ()), *others], scores, strict=True):
+    for judged, row in zip(sets, scores, strict=True):
         measure, distance, share = find_unlike(judged.images)
         unlike = f"{distance:+.1f}".replace("-", "\N{MINUS SIGN}")
         far = f"{escape(measure)} {unlike}<small>{share:.0%} outside</small>"
@@ -227,23 +231,13 @@ def _write_sets(
                 text_cell(judged.name),
                 *(interval_cell(name, row[name]) for name in columns),
                 Cell(far if measure else "no", abs(distance)),
-                _size_cell(_median_size(judged)),
+                Cell(f"× {judged.size:.2f}", judged.size),
                 number_cell("n_images", len(judged.images)),
-                number_cell("n_true", row["n_true"].estimate),
             ]
         )
-    heads = ("Data set", *columns.values(), "Unlike training", "Nuclei", "Images", "Labelled")
-    n_own = 1 if own else 0
-    return make_table(heads, [(_OWN, rows[:n_own]), (_OTHERS, rows[n_own:])][1 - n_own :])
-
-
-def _median_size(judged: JudgedSet) -> float:
-    sizes = [image.size for image in judged.images if image.kind != EMPTY]
-    return float(np.median(sizes)) if sizes else math.nan
-
-
-def _size_cell(size: float) -> Cell:
-    return Cell("–" if math.isnan(size) else f"× {size:.2f}", size)
+    heads = ("Data set", *columns.values(), "Unlike training", "Nuclei", "Images")
+    groups = (_OWN, rows[:n_own]), (_OTHERS, rows[n_own:])
+    return make_table(heads, [(heading, part) for heading, part in groups if part])
 
 
 def _write_kinds(

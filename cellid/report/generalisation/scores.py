@@ -73,6 +73,12 @@ class JudgedSet:
     scale: float
     images: tuple[JudgedImage, ...]
 
+    @property
+    def size(self) -> float:
+        """Diameter of its typical nucleus as the network sees it, over that of the training's."""
+        diameter_px = self.evaluation.dataset.info.nucleus_diameter_px
+        return diameter_px * self.scale / self.evaluation.config.nucleus_diameter_px
+
 
 def judge_set(
     name: str, folder: Path, settings: EvaluateSettings, detection: DetectionSettings

@@ -59,15 +59,15 @@ def test_contrast_is_told_from_the_background_whatever_its_sign() -> None:
 
 
 def test_an_image_is_of_the_first_kind_that_it_meets() -> None:
-    plain = ImageFacts(n_objects=9, diameter_px=10, crowded_share=0.5, contrast_ratio=4)
+    plain = ImageFacts(n_objects=9, diameter_px=10, crowded_share=0.5, contrast_ratio=3)
     assert plain.kind(10) == MEDIUM
     assert plain.kind(7.2) == plain.kind(14) == MEDIUM
-    uneven = replace(plain, contrast_ratio=4.1)
-    assert uneven.kind(10) == UNEVEN
-    crowded = replace(uneven, crowded_share=0.51)
+    crowded = replace(plain, crowded_share=0.51)
     assert crowded.kind(10) == CROWDED
-    assert crowded.kind(14.2) == SMALL
-    assert crowded.kind(7) == LARGE
+    uneven = replace(crowded, contrast_ratio=3.1)
+    assert uneven.kind(10) == UNEVEN
+    assert uneven.kind(14.2) == SMALL
+    assert uneven.kind(7) == LARGE
 
 
 def test_nothing_is_measured_where_nothing_is_labelled() -> None:

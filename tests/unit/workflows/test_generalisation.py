@@ -46,7 +46,7 @@ def test_data_sets_are_evaluated_once_and_bad_ones_told(
     assert "left out: dataset" in said  # it was trained on that
     assert (out / "generalisation.html").exists()
     images = pd.read_csv(out / "images.csv").groupby("dataset")["id"].apply(list)
-    assert images["its own test"] == ["f8", "f9"]
+    assert images["its own"] == ["f8", "f9"]
     assert images["other"] == [f"f{i}" for i in range(1, 10)]
     counts = out / "evaluations" / "other" / "counts.csv"
     assert set(pd.read_csv(counts)["scale"]) == {tiny_run.config.scale / 2}
