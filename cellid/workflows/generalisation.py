@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cellid.config import DetectionSettings
 from cellid.dataset import ALL, Dataset, read_dataset
+from cellid.dataset.manifest import hash_text
 from cellid.errors import CellidError, DiskFullError
 from cellid.models.run import Run
 from cellid.report.generalisation import JudgedSet, judge_set, write_generalisation
@@ -79,7 +80,11 @@ def generalise(
 
     own = judge("its own", lambda: _read_own(run, say), out / _OWN)
     others = [
-        judge(name, lambda folder=folder: (_read_other(run, folder), split), out / _OTHERS / name)
+        judge(
+            name,
+            lambda folder=folder: (_read_other(run, folder), split),
+            out / _OTHERS / _evaluation_name(folder),
+        )
         for name, folder in name_folders(folders).items()
     ]
     judged = [each for each in others if each is not None]
@@ -98,12 +103,21 @@ def generalise(
 
 
 def name_folders(folders: Sequence[Path]) -> dict[str, Path]:
-    """Return folders by their names, led by as many of their parents' as tell them apart."""
+    """Return folders by their names, each led by as many parents as tell it from the others."""
     paths = list(dict.fromkeys(folder.resolve() for folder in folders))
-    n = 1
-    while len(names := {"_".join(path.parts[-n:]): path for path in paths}) < len(paths):
-        n += 1
-    return names
+    return {_name(path, paths): path for path in paths}
+
+
+def _name(path: Path, paths: Sequence[Path]) -> str:
+    tails = (path.parts[-n:] for n in range(1, len(path.parts) + 1))
+    return "/".join(
+        next(tail for tail in tails if sum(p.parts[-len(tail) :] == tail for p in paths) == 1)
+    )
+
+
+def _evaluation_name(folder: Path) -> str:
+    """Return a name that stays the same whatever other data sets are given."""
+    return f"{folder.name}-{hash_text(str(folder))[:8]}"
 
 
 def _read_own(run: Run, say: Callable[[str], None]) -> tuple[Dataset, str]:
