@@ -60,9 +60,8 @@ def test_data_sets_are_evaluated_once_and_bad_ones_told(
     matched = tmp_path / "matched"
     assert generalise(tiny_run.folder, other, "--out", matched, "--match-size") == 0
     (counts,) = matched.glob("evaluations/*/counts.csv")
-    assert set(pd.read_csv(counts)["scale"]) == {
-        tiny_run.config.scale
-    }  # the nuclei are as wide in pixels
+    # the nuclei are as wide in pixels
+    assert set(pd.read_csv(counts)["scale"]) == {tiny_run.config.scale}
 
 
 def test_folders_are_told_apart_by_their_parents(tmp_path: Path) -> None:
