@@ -1,4 +1,7 @@
-"""Fields of a time-lapse spread over processes."""
+"""Fields of a time-lapse spread over processes.
+
+What imports Keras is imported once a process has begun: `_start` keeps back what TensorFlow says.
+"""
 
 import multiprocessing
 import os
@@ -6,18 +9,20 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cellid.config import TrackOutputSettings, TrackSettings
 from cellid.errors import CellidError
-from cellid.models.run import Run, load_run
 from cellid.nn.startup import start_keras
 from cellid.workflows.field import Field
 from cellid.workflows.run_processes import share_cores
-from cellid.workflows.time_lapse_field import process_field
+
+if TYPE_CHECKING:
+    from cellid.models.run import Run
 
 
 def process_in_parallel(
-    run: Run,
+    run: "Run",
     fields: Sequence[Field],
     following: TrackSettings,
     outputs: TrackOutputSettings,
@@ -55,6 +60,9 @@ def process_in_parallel(
         for number, error in pool.imap_unordered(work, enumerate(fields)):
             advance(fields[number].lapse.n_frames)
             yield fields[number], error
+        # Done, and so asked to end: who is ended by force leaves semaphores, which Python tells
+        pool.close()
+        pool.join()
 
 
 def _start(environment: Mapping[str, str]) -> None:
@@ -65,7 +73,9 @@ def _start(environment: Mapping[str, str]) -> None:
 
 
 @cache
-def _load_once(folder: Path) -> Run:
+def _load_once(folder: Path) -> "Run":
+    from cellid.models.run import load_run
+
     return load_run(folder)
 
 
@@ -75,6 +85,8 @@ def _process(
     outputs: TrackOutputSettings,
     numbered: tuple[int, Field],
 ) -> tuple[int, CellidError | None]:
+    from cellid.workflows.time_lapse_field import process_field
+
     number, field = numbered
     try:
         process_field(_load_once(run_folder), field, following, outputs, lambda _: None)

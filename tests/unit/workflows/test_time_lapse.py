@@ -398,7 +398,7 @@ def test_frames_can_be_written_without_their_drift(
 
 @pytest.mark.slow
 def test_processes_share_out_the_fields_and_find_the_same(
-    tmp_path: Path, tiny_run: Run, follow: Follow
+    tmp_path: Path, tiny_run: Run, follow: Follow, capfd: pytest.CaptureFixture[str]
 ) -> None:
     damaged = (("damaged", 1), ("damaged", 2))
     for name, number in (("a", 1), ("a", 2), ("b", 1), ("b", 2), *damaged):
@@ -407,7 +407,9 @@ def test_processes_share_out_the_fields_and_find_the_same(
     path.write_bytes(path.read_bytes()[:-2000])
     images = {"run": tiny_run, "images": [tmp_path / "plate"]}
     alone = follow(tmp_path / "alone", **images)
+    capfd.readouterr()
     assert follow(tmp_path / "shared", workers=2, **images) == alone
+    assert "WARNING" not in capfd.readouterr().err  # of TensorFlow's compiled parts
     assert list(alone) == ["damaged, frame 1"]
     for name in ("counts.csv", "a/tracks.csv", "b/tracked.tif"):
         assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
