@@ -41,9 +41,12 @@ def read_table(path: Path, remedy: str, **how: Any) -> pd.DataFrame:
         If it is missing, damaged or cut short.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        if not text.endswith("\n"):  # pandas would fill up the last row in silence
-            raise ValueError("a table cut short" if text else "an empty file")
-        return pd.read_csv(io.StringIO(text), **how)
+        with path.open("rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(max(0, size - 1))
+            if file.read() != b"\n":  # pandas would fill up the last row in silence
+                raise ValueError("a table cut short" if size else "an empty file")
+            file.seek(0)
+            return pd.read_csv(file, encoding="utf-8", **how)
     except (OSError, ValueError) as error:  # of UTF-8 and CSV: ValueError
         raise CellidError(path, expected="a whole table", got=str(error), remedy=remedy) from None
