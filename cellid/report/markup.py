@@ -43,6 +43,16 @@ def number_cell(name: str, value: float) -> Cell:
     return Cell(format_score(name, value), value)
 
 
+def value_cell(value: float, form: str) -> Cell:
+    """Return a cell of a number that is no score, in a format such as ``",.1f"``."""
+    return Cell(format_value(value, form), float(value))
+
+
+def format_value(value: float, form: str) -> str:
+    """Return a number as text, with a minus sign; a dash for one that is not defined."""
+    return "–" if math.isnan(value) else f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
+
+
 def interval_cell(name: str, interval: Interval) -> Cell:
     """Return a cell of a score with the interval beneath it."""
     shown = f"<b>{format_score(name, interval.estimate)}</b>"

@@ -99,10 +99,11 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     model.load_weights(best_weights_file(checkpoint, progress.best_epoch))
     area_px = mean_nucleus_area(sample.labels for sample in training)
     rule, f1 = tune_instances(model, recipe, validation, diameter_px, area_px)
+    parted = f"seeds from {rule.seeds} {rule.seed_distance_px / diameter_px:g} diameters apart"
     say(
         f"best epoch {progress.best_epoch} of {progress.epochs_done}; threshold "
-        f"{rule.threshold:g}, seeds from {rule.seeds} at least "
-        f"{rule.seed_distance_px / diameter_px:g} diameters apart: object F1 {f1:.3f} on validation"
+        f"{rule.threshold:g}, {parted if rule.seed_distance_px else 'touching nuclei not parted'}: "
+        f"object F1 {f1:.3f} on validation"
     )
     tracker.finish({"object_f1": f1, "best_epoch": progress.best_epoch})
     config = RunConfig(

@@ -78,4 +78,5 @@ def _rules(recipe: Recipe, diameter_px: float, area_px: float) -> list[InstanceR
             min_area_px=settings.min_area * area_px,
         )
         for source, threshold, distance in product(seeds, thresholds, distances)
+        if distance or source == seeds[0]  # what is never split has no seeds
     ]

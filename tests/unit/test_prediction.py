@@ -76,6 +76,18 @@ def test_at_the_network_s_scale_nothing_is_resampled(run: Run) -> None:
     np.testing.assert_array_equal(nuclei.labels > 0, nuclei.probability >= 0.5)
 
 
+def test_a_hole_is_filled_at_any_scale(run: Run) -> None:
+    y, x = np.mgrid[:194, :242]
+    image = np.where(np.hypot(y - 140, x - 60) < 4, 3000, frame(2.0))  # 50 pixels, of 3 seen
+    filled = run.config.instances.model_copy(update={"max_hole_px": 8.0})
+    found = {}
+    for rule in (run.config.instances, filled):
+        config = run.config.model_copy(update={"instances": rule})
+        found[rule.max_hole_px] = find_nuclei(Run(Path(), config, run.model), image, 0.5).labels
+    assert found[0.0][140, 60] == 0
+    assert found[8.0][140, 60] == found[8.0][140, 70] > 0
+
+
 def test_other_channels_than_the_training_images_are_refused(run: Run) -> None:
     with pytest.raises(CellidError, match="1 channel, as the network") as caught:
         find_nuclei(run, np.dstack([frame()] * 3), None)

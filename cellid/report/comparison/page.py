@@ -23,7 +23,16 @@ from cellid.report.comparison.scores import (
     tabulate_runs,
 )
 from cellid.report.figures import DARK, LIGHT, Theme, encode_figure
-from cellid.report.markup import Cell, count, make_list, make_table, show_figure, text_cell
+from cellid.report.markup import (
+    Cell,
+    count,
+    format_value,
+    make_list,
+    make_table,
+    show_figure,
+    text_cell,
+    value_cell,
+)
 from cellid.report.page import make_page, show_recipe
 from cellid.report.studies import FLATTERED
 
@@ -187,7 +196,7 @@ def draw_twice(draw: Callable[[Theme], Figure]) -> tuple[bytes, bytes]:
 def format_mean(row: pd.Series, score: str) -> str:
     """Return "0.781 ± 0.002"; of one training without the deviation."""
     mean, deviation = row[f"{score}_mean"], row[f"{score}_sd"]
-    return _format(mean, ".3f") + ("" if np.isnan(deviation) else f" ± {deviation:.3f}")
+    return format_value(mean, ".3f") + ("" if np.isnan(deviation) else f" ± {deviation:.3f}")
 
 
 def write_scores(summary: pd.DataFrame, groups: Mapping[str, Mapping[str, str]]) -> str:
@@ -201,7 +210,7 @@ def _write_means(summary: pd.DataFrame, columns: Mapping[str, str]) -> str:
     best = {name: orient(name, summary[f"{name}_mean"].round(3)) for name in columns}
     rows = []
     for level, row in summary.iterrows():
-        cells = [text_cell(str(level)), _number_cell(row["n_seeds"], ".0f")]
+        cells = [text_cell(str(level)), value_cell(row["n_seeds"], ".0f")]
         for name, values in best.items():
             shown = format_mean(row, name)
             if values[level] == values.max():
@@ -220,10 +229,10 @@ def _write_ranks(table: pd.DataFrame, levels: Sequence[str], columns: Mapping[st
         p_values.append(friedman_p_value(scores))
     ranks = pd.DataFrame(means, index=list(levels))
     rows = [
-        [text_cell(str(level)), *(_number_cell(value, ".2f") for value in row)]
+        [text_cell(str(level)), *(value_cell(value, ".2f") for value in row)]
         for level, row in ranks.iterrows()
     ]
-    p_row = [text_cell("p (Friedman)"), *(_number_cell(p, ".3f") for p in p_values)]
+    p_row = [text_cell("p (Friedman)"), *(value_cell(p, ".3f") for p in p_values)]
     return make_table(["Level", *columns.values()], [("", rows), ("All levels alike", [p_row])])
 
 
@@ -239,25 +248,20 @@ def _write_tests(compared: pd.DataFrame) -> str:
     rows = [
         [
             text_cell(row[LEVEL]),
-            _number_cell(row["n_seeds"], ".0f"),
-            _number_cell(row["difference"], "+.3f"),
-            _number_cell(row["p_seeds"], ".3f"),
-            _number_cell(row["p_seeds_holm"], ".3f"),
-            Cell(f"{_format(row['low'], '+.3f')} to {_format(row['high'], '+.3f')}", row["low"]),
-            _number_cell(row["p_images"], ".4f"),
-            _number_cell(row["p_images_holm"], ".4f"),
+            value_cell(row["n_seeds"], ".0f"),
+            value_cell(row["difference"], "+.3f"),
+            value_cell(row["p_seeds"], ".3f"),
+            value_cell(row["p_seeds_holm"], ".3f"),
+            Cell(
+                f"{format_value(row['low'], '+.3f')} to {format_value(row['high'], '+.3f')}",
+                row["low"],
+            ),
+            value_cell(row["p_images"], ".4f"),
+            value_cell(row["p_images_holm"], ".4f"),
         ]
         for _, row in compared.iterrows()
     ]
     return make_table(heads, [("", rows)])
-
-
-def _number_cell(value: float, form: str) -> Cell:
-    return Cell(_format(value, form), float(value))
-
-
-def _format(value: float, form: str) -> str:
-    return "–" if np.isnan(value) else f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
 
 
 def write_trainings(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
@@ -265,8 +269,8 @@ def write_trainings(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
     rows = [
         [
             Cell(f'<a href="runs/{row[RUN]}/report.html">{escape(row[RUN])}</a>', row[RUN]),
-            _number_cell(row["epochs"], ".0f"),
-            *(_number_cell(row[name], ".3f") for name in columns),
+            value_cell(row["epochs"], ".0f"),
+            *(value_cell(row[name], ".3f") for name in columns),
         ]
         for _, row in table.iterrows()
     ]

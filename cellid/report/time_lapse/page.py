@@ -13,7 +13,15 @@ from matplotlib.figure import Figure
 from cellid.config import EvaluateSettings
 from cellid.io.writers import write_table, write_text
 from cellid.report.figures import DARK, LIGHT, Theme, encode_figure
-from cellid.report.markup import Cell, count, make_list, make_table, show_figure, text_cell
+from cellid.report.markup import (
+    Cell,
+    count,
+    make_list,
+    make_table,
+    show_figure,
+    text_cell,
+    value_cell,
+)
 from cellid.report.page import make_page
 from cellid.report.time_lapse.figures import (
     draw_drift,
@@ -209,9 +217,9 @@ def _tabulate_growth(rates: pd.DataFrame, plate: FollowedPlate) -> str:
     rows = [
         [
             text_cell(row["name"]),
-            _number_cell(row[plate.size_column], "{:,.0f}"),
-            _number_cell(row["first"], "{:,.1f}"),
-            _number_cell(row["last"], "{:,.1f}"),
+            value_cell(row[plate.size_column], ",.0f"),
+            value_cell(row["first"], ",.1f"),
+            value_cell(row["last"], ",.1f"),
             _interval_cell(row, "doubling"),
             _interval_cell(row, "growth"),
         ]
@@ -229,11 +237,8 @@ def _write_speeds(plate: FollowedPlate, speeds: Mapping[str, SpeedQuantiles]) ->
     rows = [
         [
             text_cell(name),
-            _number_cell(len(speed), "{:,.0f}"),
-            *(
-                _number_cell(speed.quantile(share), "{:.3g}")
-                for share in (0.05, 0.25, 0.5, 0.75, 0.95)
-            ),
+            value_cell(len(speed), ",.0f"),
+            *(value_cell(speed.quantile(share), ".3g") for share in (0.05, 0.25, 0.5, 0.75, 0.95)),
         ]
         for name, speed in speeds.items()
     ]
@@ -289,8 +294,8 @@ def _write_drift(plate: FollowedPlate) -> str:
         rows.append(
             [
                 text_cell(name),
-                _number_cell(farthest, "{:.1f}"),
-                _number_cell(len(bad), "{:.0f}"),
+                value_cell(farthest, ".1f"),
+                value_cell(len(bad), ".0f"),
                 text_cell(shown),
             ]
         )
@@ -323,10 +328,6 @@ def _describe_size(plate: FollowedPlate) -> str:
     )
     size = f"{n_wells}, {n_conditions}"
     return f"{n_fields} in {size}" if plate.unit == "field" else size
-
-
-def _number_cell(value: float, form: str) -> Cell:
-    return Cell("–" if math.isnan(value) else form.format(value), value)
 
 
 def _interval_cell(row: Mapping[str, float], name: str) -> Cell:

@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellid.config import Recipe
+from cellid.config import Recipe, TrainSettings
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.models.run import Run, load_run
 from cellid.recipes import load_recipe
 from cellid.runs import read_config
 from cellid.training import loop, train_model
+from cellid.training.checkpoint import Progress
 from cellid.training.windows import Sample, TrainingWindows, prepare_samples
 
 
@@ -70,6 +71,33 @@ def test_a_run_folder_is_all_that_prediction_needs(tiny_run: Run, tiny_recipe: R
     assert config.nucleus_area_px == pytest.approx(np.pi * 4**2, rel=0.1)
     assert config.instances.min_area_px == pytest.approx(0.1 * config.nucleus_area_px)
     assert config.provenance["backend"] == keras.backend.backend()
+
+
+def test_a_learning_rate_is_found_and_kept_beside_the_run(
+    tiny_dataset: Dataset, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    recipe = changed(tiny_recipe, find_learning_rate=True, epochs=1)
+    train_model(tiny_dataset, recipe, tmp_path, said.append)
+    tried = pd.read_csv(tmp_path / "learning_rates.csv")
+    (chosen,) = tried.loc[tried["chosen"], "learning_rate"]
+    assert f"learning rate {chosen:.2g}," in " ".join(said)
+
+
+@pytest.mark.parametrize(("best_by", "best_epoch"), [("loss", 1), ("dice", 2)])
+def test_the_best_epoch_is_that_of_the_score_chosen(
+    best_by: str, best_epoch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "write_checkpoint", lambda *_: None)
+    progress = Progress("this")
+    keeper = loop._Keeper(progress, TrainSettings(best_by=best_by), tmp_path)  # type: ignore[arg-type]
+    for epoch, (loss, iou) in enumerate([(0.1, 0.5), (0.2, 0.6), (0.3, 0.4)]):
+        # With two heads Keras calls the score of one after it
+        keeper.on_epoch_end(epoch, {"val_loss": loss, "val_probability_iou": iou})
+    assert progress.best_epoch == best_epoch
+    assert [row["val_iou"] for row in progress.history] == [0.5, 0.6, 0.4]
+    if best_by == "dice":
+        assert progress.history[1]["val_dice"] == pytest.approx(0.75)
 
 
 def test_a_run_loaded_predicts_as_the_run_trained(tiny_run: Run) -> None:
