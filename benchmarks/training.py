@@ -17,8 +17,8 @@ import numpy as np
 
 from cellid.models.network import build_network
 from cellid.recipes import load_recipe
-from cellid.training.loop import compile_model
 from cellid.training.schedules import make_schedule
+from cellid.training.train import compile_model
 from cellid.training.windows import Sample, TrainingWindows, make_targets
 
 

@@ -1,55 +1,42 @@
-"""Train a U-Net from a dataset folder into a run folder."""
+"""The epochs of a training: any network, any batches."""
 
 import hashlib
 import math
 from pathlib import Path
+from typing import Protocol
 
 import keras
 import pandas as pd
 from tqdm import tqdm
 
-from cellid.config import Recipe, TrainSettings
+from cellid.config import Settings
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.io.writers import write_table
-from cellid.nn.losses import build_loss
-from cellid.training.backend import compile_with_xla
 from cellid.training.checkpoint import Progress, write_checkpoint
-from cellid.training.schedules import Rate
-from cellid.training.windows import TrainingWindows, ValidationWindows
 
 
-def compile_model(model: keras.Model, settings: TrainSettings, rate: Rate) -> None:
-    """Give a network its loss, optimizer and score, ready to train or to go on.
+class FitSettings(Protocol):
+    """How long to train, and by which validation score the best epoch is chosen."""
 
-    Parameters
-    ----------
-    model : keras.Model
-        As from `build_network`.
-    settings : TrainSettings
-    rate : float or LearningRateSchedule
-        From `make_schedule`.
-    """
-    loss = build_loss(settings.loss)
-    iou = keras.metrics.BinaryIoU(target_class_ids=[1], name="iou")
-    two_heads = isinstance(model.output, dict)
-    model.compile(
-        optimizer=keras.optimizers.Adam(rate),
-        loss={"probability": loss, "distance": "mean_squared_error"} if two_heads else loss,
-        loss_weights={"probability": 1.0, "distance": settings.distance_weight}
-        if two_heads
-        else None,
-        metrics={"probability": [iou]} if two_heads else [iou],
-        jit_compile=compile_with_xla(),
-    )
-    model.optimizer.build(model.trainable_variables)
+    @property
+    def epochs(self) -> int:
+        """Most epochs."""
+
+    @property
+    def patience(self) -> int:
+        """Epochs without a better score."""
+
+    @property
+    def best_by(self) -> str:
+        """``"loss"``, or a score of which more is better: ``"dice"``, ``"f1"``."""
 
 
 def fit(
     model: keras.Model,
-    training: TrainingWindows,
-    validation: ValidationWindows,
-    recipe: Recipe,
+    training: keras.utils.PyDataset,
+    validation: keras.utils.PyDataset,
+    settings: FitSettings,
     progress: Progress,
     folder: Path,
     extra_callbacks: list[keras.callbacks.Callback],
@@ -61,7 +48,7 @@ def fit(
     model : keras.Model
         Compiled; at the state after ``progress.epochs_done`` epochs.
     training, validation : PyDataset
-    recipe : Recipe
+    settings : FitSettings
     progress : Progress
         Is brought forward.
     folder : Path
@@ -74,24 +61,24 @@ def fit(
     CellidError
         If the loss is no longer a number.
     """
-    if progress.epochs_done >= recipe.train.epochs or progress.waited >= recipe.train.patience:
+    if progress.epochs_done >= settings.epochs or progress.waited >= settings.patience:
         return
-    bar = _Bar(progress, recipe.train, len(training))
+    bar = _Bar(progress, settings.epochs, len(training))
     try:
         model.fit(
             training,
             validation_data=validation,
             initial_epoch=progress.epochs_done,
-            epochs=recipe.train.epochs,
-            shuffle=False,  # the windows shuffle themselves
+            epochs=settings.epochs,
+            shuffle=False,  # the batches shuffle themselves
             verbose=0,
-            callbacks=[_Keeper(progress, recipe.train, folder), bar, *extra_callbacks],
+            callbacks=[_Keeper(progress, settings, folder), bar, *extra_callbacks],
         )
     finally:
         bar.close()
 
 
-def fingerprint(recipe: Recipe, dataset: Dataset) -> str:
+def fingerprint(recipe: Settings, dataset: Dataset) -> str:
     """Return a hash that two trainings share if one may go on where the other stopped."""
     # The data set may be a part of its folder, or shared out otherwise than the folder says
     crops = dataset.manifest[["id", "split"]].to_csv(index=False)
@@ -103,7 +90,7 @@ def fingerprint(recipe: Recipe, dataset: Dataset) -> str:
 class _Keeper(keras.callbacks.Callback):
     """Keeps history, best weights and checkpoint; stops when patience is out or on NaN."""
 
-    def __init__(self, progress: Progress, settings: TrainSettings, folder: Path) -> None:
+    def __init__(self, progress: Progress, settings: FitSettings, folder: Path) -> None:
         super().__init__()
         self._progress = progress
         self._settings = settings
@@ -126,10 +113,10 @@ class _Keeper(keras.callbacks.Callback):
             for name, value in (logs or {}).items()
         }
         row = {"epoch": epoch + 1, **scores}
-        score = row["val_loss"]
-        if self._settings.best_by == "dice":
+        best_by = self._settings.best_by
+        if best_by == "dice":
             row["val_dice"] = 2 * row["val_iou"] / (1 + row["val_iou"])
-            score = -row["val_dice"]
+        score = row["val_loss"] if best_by == "loss" else -row[f"val_{best_by}"]
         if score < self._progress.best_score:
             self._progress.best_score = score
             self._progress.best_epoch = epoch + 1
@@ -143,12 +130,12 @@ class _Keeper(keras.callbacks.Callback):
 class _Bar(keras.callbacks.Callback):
     """One progress bar over all steps, with losses and the time left at most."""
 
-    def __init__(self, progress: Progress, settings: TrainSettings, steps: int) -> None:
+    def __init__(self, progress: Progress, epochs: int, steps: int) -> None:
         super().__init__()
         self._progress = progress
-        self._epochs = settings.epochs
+        self._epochs = epochs
         self._bar = tqdm(
-            total=settings.epochs * steps,
+            total=epochs * steps,
             initial=progress.epochs_done * steps,
             desc="train",
             unit="step",

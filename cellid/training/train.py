@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from cellid.config import Recipe
+from cellid.config import Recipe, TrainSettings
 from cellid.dataset import Dataset
 from cellid.evaluation.counting import mean_nucleus_area
 from cellid.imaging.appearance import summarise_appearance
@@ -17,12 +17,13 @@ from cellid.io.folders import path_from
 from cellid.io.writers import remove_leftovers, replacing, write_table, write_text
 from cellid.models.network import build_network
 from cellid.models.run import Run, load_run, network_scale
+from cellid.nn.losses import build_loss
 from cellid.recipes import write_recipe
 from cellid.runs import RATES, WEIGHTS, RunConfig
-from cellid.training.backend import choose_precision, make_deterministic
+from cellid.training.backend import choose_precision, compile_with_xla, make_deterministic
 from cellid.training.checkpoint import best_weights_file, read_checkpoint
-from cellid.training.loop import compile_model, fingerprint, fit
-from cellid.training.schedules import find_valley, make_schedule, try_learning_rates
+from cellid.training.loop import fingerprint, fit
+from cellid.training.schedules import Rate, find_valley, make_schedule, try_learning_rates
 from cellid.training.trackers import TellEpochs, open_tracker
 from cellid.training.tuning import tune_instances
 from cellid.training.windows import (
@@ -91,7 +92,7 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     validation_windows = ValidationWindows(validation, recipe)
     tracker = open_tracker(recipe, folder)
     callbacks = [TellEpochs(tracker, progress)]
-    fit(model, windows, validation_windows, recipe, progress, folder, callbacks)
+    fit(model, windows, validation_windows, recipe.train, progress, folder, callbacks)
     # TensorFlow keeps what it has read from for as long as the process lives
     windows.release()
     validation_windows.release()
@@ -125,6 +126,32 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
         (checkpoint / RATES).replace(folder / RATES)
     shutil.rmtree(checkpoint)
     return load_run(folder)
+
+
+def compile_model(model: keras.Model, settings: TrainSettings, rate: Rate) -> None:
+    """Give a network its loss, optimizer and score, ready to train or to go on.
+
+    Parameters
+    ----------
+    model : keras.Model
+        As from `build_network`.
+    settings : TrainSettings
+    rate : float or LearningRateSchedule
+        From `make_schedule`.
+    """
+    loss = build_loss(settings.loss)
+    iou = keras.metrics.BinaryIoU(target_class_ids=[1], name="iou")
+    two_heads = isinstance(model.output, dict)
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss={"probability": loss, "distance": "mean_squared_error"} if two_heads else loss,
+        loss_weights={"probability": 1.0, "distance": settings.distance_weight}
+        if two_heads
+        else None,
+        metrics={"probability": [iou]} if two_heads else [iou],
+        jit_compile=compile_with_xla(),
+    )
+    model.optimizer.build(model.trainable_variables)
 
 
 def _find_rate(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cellid.config import LossSettings, TrainSettings
-from cellid.training.loop import compile_model
+from cellid.training.train import compile_model
 
 
 @pytest.mark.parametrize("kind", get_args(get_args(LossSettings)[0]))

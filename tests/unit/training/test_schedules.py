@@ -8,8 +8,8 @@ import pytest
 from cellid.config import Recipe, TrainSettings
 from cellid.errors import CellidError
 from cellid.models.network import build_network
-from cellid.training.loop import compile_model
 from cellid.training.schedules import find_valley, make_schedule, try_learning_rates
+from cellid.training.train import compile_model
 
 
 def rates(schedule: str, epochs: int = 100) -> np.ndarray:

@@ -19,8 +19,8 @@ from cellid.training.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from cellid.training.loop import compile_model
 from cellid.training.schedules import make_schedule
+from cellid.training.train import compile_model
 from cellid.training.tuning import tune_instances
 from cellid.training.windows import Sample
 
