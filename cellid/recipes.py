@@ -5,16 +5,25 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from types import MappingProxyType
+from typing import Any, TypeAlias, TypeVar, get_args
 
 import tomli_w
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from cellid.config import Recipe
+from cellid.config import ClassifierRecipe, Recipe
 from cellid.errors import CellidError
 
+AnyRecipe: TypeAlias = Recipe | ClassifierRecipe
+
 PRESETS = ("fast", "thesis", "study")
+"""Of nuclei and other objects: labelled, found by a U-Net."""
+
+_KINDS: Mapping[str, type[AnyRecipe]] = MappingProxyType(
+    {**dict.fromkeys(PRESETS, Recipe), "adhesion-classifier": ClassifierRecipe}
+)
+ALL_PRESETS = tuple(_KINDS)
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 
@@ -22,12 +31,33 @@ _Kind = TypeVar("_Kind", bound=BaseModel)
 def load_recipe(
     preset: str | None = None, file: Path | None = None, overrides: Iterable[str] = ()
 ) -> Recipe:
+    """Return the recipe in force for finding nuclei, as `load_any_recipe`.
+
+    Raises
+    ------
+    CellidError
+        As there; and if the preset is not among `PRESETS`.
+    """
+    recipe = load_any_recipe(preset, file, overrides)
+    if not isinstance(recipe, Recipe):
+        raise CellidError(
+            f"preset {recipe.preset!r}",
+            expected=" or ".join(PRESETS),
+            got="the preset of another task",
+            remedy="choose one of them here; `cellid train` takes the others too",
+        )
+    return recipe
+
+
+def load_any_recipe(
+    preset: str | None = None, file: Path | None = None, overrides: Iterable[str] = ()
+) -> AnyRecipe:
     """Return the recipe in force: preset, then file, then overrides, the later winning.
 
     Parameters
     ----------
     preset : str or None
-        One of `PRESETS`; none takes the one the file names, else ``"fast"``.
+        One of `ALL_PRESETS`; none takes the one the file names, else ``"fast"``.
     file : Path or None
         A TOML recipe; it may hold any part of the settings, ``"none"`` as below.
     overrides : iterable of str
@@ -37,7 +67,8 @@ def load_recipe(
 
     Returns
     -------
-    Recipe
+    Recipe or ClassifierRecipe
+        As the preset has it.
 
     Raises
     ------
@@ -47,20 +78,21 @@ def load_recipe(
     """
     from_file = read_toml(file) if file else {}
     name = preset or str(from_file.get("preset", "fast"))
-    if name not in PRESETS:
+    if name not in _KINDS:
         raise CellidError(
             f"preset {name!r}",
-            expected=" or ".join(PRESETS),
+            expected=" or ".join(ALL_PRESETS),
             got=repr(name),
             remedy="choose one of them; change single settings with --set",
         )
     packaged = resources.files("cellid") / "presets" / f"{name}.toml"
-    values = Recipe().model_dump()
+    kind = _KINDS[name]
+    values = kind().model_dump()
     _merge(values, tomllib.loads(packaged.read_text(encoding="utf-8")))
     _merge(values, from_file)
     values["preset"] = name
-    _merge(values, _parse_overrides(overrides, Recipe))
-    return parse_settings(Recipe, values, subject=str(file or "settings"))
+    _merge(values, _parse_overrides(overrides, kind))
+    return parse_settings(kind, values, subject=str(file or "settings"))
 
 
 def override_settings(kind: type[_Kind], overrides: Iterable[str]) -> _Kind:
@@ -152,7 +184,7 @@ def parse_settings(kind: type[_Kind], values: Mapping[str, Any], subject: str) -
         ) from None
 
 
-def write_recipe(recipe: Recipe) -> str:
+def write_recipe(recipe: AnyRecipe) -> str:
     """Return the recipe as TOML text that `load_recipe` reads back to the same settings."""
     return tomli_w.dumps(_map_values(recipe.model_dump(mode="json"), _none_to_word))
 

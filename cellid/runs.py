@@ -16,9 +16,9 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from cellid.config import Recipe, Settings
+from cellid.config import ClassifierRecipe, Recipe, Settings
 from cellid.errors import CellidError
 from cellid.recipes import parse_settings
 
@@ -76,7 +76,7 @@ class AppearanceRange(Settings):
 
 
 class RunConfig(Settings):
-    """What `config.json` says: all that turns an image into nuclei, besides the weights.
+    """What `config.json` says of a U-Net: all that turns an image into nuclei, but the weights.
 
     Lengths are pixels at the network's scale unless named otherwise.
     """
@@ -94,14 +94,73 @@ class RunConfig(Settings):
     provenance: Mapping[str, str]
 
 
-def read_config(folder: Path) -> RunConfig:
-    """Read and check the `config.json` of a run folder; needs no Keras model.
+class ClassifierConfig(Settings):
+    """What `config.json` says of a classifier of patches, besides the weights.
+
+    Attributes
+    ----------
+    pixel_size_um : float or None
+        Of the images trained on, µm.
+    threshold : float
+        Least probability of a positive patch.
+    """
+
+    task: Literal["classify"] = "classify"
+    version: int = VERSION
+    recipe: ClassifierRecipe
+    n_channels: int
+    pixel_size_um: float | None
+    threshold: float
+    provenance: Mapping[str, str]
+
+
+_TASKS = {"segment": "finds nuclei", "classify": "classifies patches"}
+
+
+def read_task(folder: Path) -> str:
+    """Return what the network of a run folder does: ``"segment"`` or ``"classify"``.
 
     Raises
     ------
     CellidError
         If the folder is no finished run, or was written by another version.
     """
+    return str(_read_values(folder)["task"])
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Read and check the `config.json` of a run that finds nuclei; needs no Keras model.
+
+    Raises
+    ------
+    CellidError
+        If the folder is no finished run, was written by another version, or is of another task.
+    """
+    values = _read_of_task(folder, "segment")
+    del values["task"]
+    return parse_settings(RunConfig, values, subject=str(folder / "config.json"))
+
+
+def read_classifier_config(folder: Path) -> ClassifierConfig:
+    """Read and check the `config.json` of a classifier, as `read_config`."""
+    values = _read_of_task(folder, "classify")
+    return parse_settings(ClassifierConfig, values, subject=str(folder / "config.json"))
+
+
+def _read_of_task(folder: Path, task: str) -> dict[str, Any]:
+    values = _read_values(folder)
+    if values["task"] != task:
+        raise CellidError(
+            folder,
+            expected=f"a run that {_TASKS[task]}",
+            got=f"one that {_TASKS.get(values['task'], 'does something else')}",
+            remedy="give another run; `cellid train`, `evaluate` and `predict` take both kinds",
+        )
+    return values
+
+
+def _read_values(folder: Path) -> dict[str, Any]:
+    """Return what `config.json` says, with the task, which that of a U-Net does not name."""
     try:
         values = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:  # of JSON and UTF-8: ValueError
@@ -121,4 +180,4 @@ def read_config(folder: Path) -> RunConfig:
             got=f"version {values.get('version')}",
             remedy="use the cellid that trained it, or train again with recipe.toml",
         )
-    return parse_settings(RunConfig, values, subject=str(folder / "config.json"))
+    return {"task": "segment", **values}

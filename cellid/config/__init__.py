@@ -8,6 +8,16 @@ A setting that may be none is none by default; TOML has no null, so a recipe say
 """
 
 from cellid.config.base import Settings
+from cellid.config.classifier import (
+    BackboneSettings,
+    BceSettings,
+    ClassifierRecipe,
+    ClassifierTrainSettings,
+    ClassifySettings,
+    ClassLossSettings,
+    PatchAugmentSettings,
+    PatchSettings,
+)
 from cellid.config.data import (
     ClaheSettings,
     CorrectSettings,
@@ -19,6 +29,7 @@ from cellid.config.data import (
     SelectSettings,
     SplitSettings,
 )
+from cellid.config.explain import ExplainSettings
 from cellid.config.loss import (
     COMBINED_WEIGHTS,
     BinaryFocalSettings,
@@ -44,6 +55,7 @@ from cellid.config.scores import (
     DetectionSettings,
     EvaluateSettings,
     ExpertSettings,
+    IntervalSettings,
     LearningCurveSettings,
     NoiseStudySettings,
 )
@@ -55,8 +67,14 @@ __all__ = [
     "COMBINED_WEIGHTS",
     "AlphaStudySettings",
     "AugmentSettings",
+    "BackboneSettings",
+    "BceSettings",
     "BinaryFocalSettings",
     "ClaheSettings",
+    "ClassLossSettings",
+    "ClassifierRecipe",
+    "ClassifierTrainSettings",
+    "ClassifySettings",
     "CombinedFTSettings",
     "CombinedSettings",
     "CorrectSettings",
@@ -65,15 +83,19 @@ __all__ = [
     "DiceSettings",
     "EvaluateSettings",
     "ExpertSettings",
+    "ExplainSettings",
     "FocalSettings",
     "FocalTverskySettings",
     "InputSettings",
+    "IntervalSettings",
     "LabelSettings",
     "LearningCurveSettings",
     "LossSettings",
     "NetworkSettings",
     "NoiseStudySettings",
     "OutputSettings",
+    "PatchAugmentSettings",
+    "PatchSettings",
     "PredictSettings",
     "Range",
     "Recipe",

@@ -9,7 +9,16 @@ from cellid.config.base import Settings
 _Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class EvaluateSettings(Settings):
+class IntervalSettings(Settings):
+    """How far scores would move with other images."""
+
+    bootstrap_samples: int = Field(
+        2000, ge=100, description="samples of the test images drawn for an interval"
+    )
+    confidence: float = Field(0.95, gt=0, lt=1, description="coverage of an interval")
+
+
+class EvaluateSettings(IntervalSettings):
     """How predictions are scored."""
 
     iou_threshold: float = Field(
@@ -26,10 +35,6 @@ class EvaluateSettings(Settings):
     connectivity: Literal[4, 8] = Field(
         8, description="which pixels touch in a binary mask: sides (4), or corners too (8)"
     )
-    bootstrap_samples: int = Field(
-        2000, ge=100, description="samples of the test images drawn for an interval"
-    )
-    confidence: float = Field(0.95, gt=0, lt=1, description="coverage of an interval")
 
 
 class LearningCurveSettings(Settings):

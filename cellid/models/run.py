@@ -83,6 +83,18 @@ def load_run(folder: Path) -> Run:
     """
     config = read_config(folder)
     model = build_network(config.recipe.model, config.n_channels)
+    load_weights(model, folder)
+    return Run(folder, config, model)
+
+
+def load_weights(model: keras.Model, folder: Path) -> None:
+    """Give a network the weights of a run folder.
+
+    Raises
+    ------
+    CellidError
+        If they are missing, damaged or of another network.
+    """
     try:
         model.load_weights(folder / WEIGHTS)
     except (OSError, ValueError, KeyError) as error:
@@ -92,4 +104,3 @@ def load_run(folder: Path) -> Run:
             got=str(error).splitlines()[0],
             remedy="copy the whole run folder again, or train again with recipe.toml",
         ) from None
-    return Run(folder, config, model)
