@@ -69,11 +69,30 @@ def freeze(model: keras.Model, parts: int) -> None:
     parts : int
         How many of the stem and the four stages are held, from the stem on: 0 to 5.
     """
+    for i, part in enumerate(backbone_parts(model)):
+        for layer in part:
+            layer.trainable = i >= parts
+
+
+def backbone_parts(model: keras.Model) -> list[list[keras.Layer]]:
+    """Return the convolutions and batch norms of a model's ResNet: of its stem, and stage by stage.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With the layers of `resnet_stages`.
+
+    Returns
+    -------
+    list of list of keras.Layer
+        Five lists.
+    """
     prefixes = (("conv1", "bn1"), *((f"{stage}_",) for stage in STAGES))
-    for part, of_part in enumerate(prefixes):
-        for layer in model.layers:
-            if layer.name.startswith(of_part):
-                layer.trainable = part >= parts
+    kinds = (layers.Conv2D, layers.BatchNormalization)
+    return [
+        [x for x in model.layers if isinstance(x, kinds) and x.name.startswith(prefix)]
+        for prefix in prefixes
+    ]
 
 
 def _basic_block(x: KerasTensor, filters: int, stride: int, name: str) -> KerasTensor:
