@@ -1,0 +1,37 @@
+"""Settings of explanations: what a classifier looks at, and how it groups patches."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cellid.config.base import Settings
+
+
+class ExplainSettings(Settings):
+    """How a classifier is explained (sections 4d and 4e of the paper on focal adhesions)."""
+
+    layer: Literal["layer1", "layer2", "layer3", "layer4"] = Field(
+        "layer4",
+        description="stage of the ResNet whose activations are weighed; layer4 is the last",
+    )
+    method: Literal["gradcam", "gradcam++"] = Field(
+        "gradcam", description="how: Selvaraju et al. 2017, or Chattopadhay et al. 2018"
+    )
+    embedding: Literal["tsne", "umap", "none"] = Field(
+        "tsne", description="how the vectors before the last layer are brought to a plane"
+    )
+    perplexity: float = Field(
+        30.0,
+        gt=1,
+        description="of t-SNE, about how many neighbours a patch has; at most a third of the "
+        "patches (van der Maaten and Hinton 2008: 5 to 50)",
+    )
+    tolerance_px: float = Field(
+        15.0,
+        ge=0,
+        description="how near an object the hottest pixel counts as a hit (Zhang et al. 2016)",
+    )
+    max_points: int = Field(
+        400, ge=1, description="most patches in the plot of the page, which holds their pictures"
+    )
+    batch_size: int = Field(16, ge=1, description="patches at once")
