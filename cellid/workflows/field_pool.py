@@ -4,8 +4,6 @@ What imports Keras is imported once a process has begun: `_start` keeps back wha
 """
 
 import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +13,7 @@ from cellid.config import TrackOutputSettings, TrackSettings
 from cellid.errors import CellidError
 from cellid.nn.startup import start_keras
 from cellid.workflows.field import Field
-from cellid.workflows.run_processes import share_cores
+from cellid.workflows.run_processes import begin_worker, share_cores
 
 if TYPE_CHECKING:
     from cellid.models.run import Run
@@ -60,15 +58,13 @@ def process_in_parallel(
         for number, error in pool.imap_unordered(work, enumerate(fields)):
             advance(fields[number].lapse.n_frames)
             yield fields[number], error
-        # Done, and so asked to end: who is ended by force leaves semaphores, which Python tells
+        # Done, and so asked to end: who is ended by force may leave semaphores, which Python tells
         pool.close()
         pool.join()
 
 
 def _start(environment: Mapping[str, str]) -> None:
-    """Leave Ctrl-C to the parent, and use a share of the cores."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.update(environment)
+    begin_worker(environment)
     start_keras()
 
 

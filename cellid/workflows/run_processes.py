@@ -13,6 +13,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from cellid.config import Recipe
 from cellid.errors import CellidError
 from cellid.nn.startup import start_keras
@@ -98,6 +100,19 @@ def share_cores(processes: int) -> dict[str, str]:
     return {name: os.environ.get(name, cores) for name in _THREADS}
 
 
+def begin_worker(environment: Mapping[str, str]) -> None:
+    """Leave Ctrl-C to the parent, which ends this process, and take what it was given.
+
+    Parameters
+    ----------
+    environment : mapping
+        As from `share_cores` or `find_places`.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(environment)
+    tqdm.set_lock(threading.RLock())  # its own is among processes: who is ended leaves it behind
+
+
 def _list_gpus() -> list[str]:
     """Return NVIDIA's GPUs as the variable names them, without starting Keras on them."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -122,8 +137,7 @@ def _train(
 ) -> None:
     """Train and evaluate a run, in its own process."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
-    os.environ.update(place, TQDM_DISABLE="1")
+    begin_worker(place)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOG).open("a", encoding="utf-8") as log:
         for descriptor in (1, 2):
