@@ -26,12 +26,14 @@ class ExplainSettings(Settings):
         description="of t-SNE, about how many neighbours a patch has; at most a third of the "
         "patches (van der Maaten and Hinton 2008: 5 to 50)",
     )
-    tolerance_px: float = Field(
-        15.0,
+    tolerance: float = Field(
+        0.03,
         ge=0,
-        description="how near an object the hottest pixel counts as a hit (Zhang et al. 2016)",
+        le=1,
+        description="how near an object the hottest pixel counts as a hit, as a share of the "
+        "patch's side (Zhang et al. 2016: 15 px in images of about 500)",
     )
-    max_points: int = Field(
-        400, ge=1, description="most patches in the plot of the page, which holds their pictures"
+    max_embedded: int = Field(
+        2000, ge=5, description="most patches that are embedded, drawn at random"
     )
     batch_size: int = Field(16, ge=1, description="patches at once")

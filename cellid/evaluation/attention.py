@@ -23,8 +23,8 @@ class Attention(Summable):
         Share of the heat within the objects.
     area : float
         Share of the patch that the objects take: that of heat spread evenly, by chance.
-    attainable : float
-        Share within the objects of heat that is theirs, as coarse as the network's.
+    ideal : float
+        Share of heat that knows the objects, and is as coarse as the network's.
     hits : float
         1 where the hottest pixel is on an object or near one.
     near : float
@@ -34,12 +34,12 @@ class Attention(Summable):
     n_patches: int
     inside: float
     area: float
-    attainable: float
+    ideal: float
     hits: float
     near: float
 
     _summed: ClassVar[tuple[str, ...]] = (
-        *("n_patches", "inside", "area", "attainable", "hits", "near"),
+        *("n_patches", "inside", "area", "ideal", "hits", "near"),
     )
 
     def as_dict(self) -> dict[str, float]:
@@ -62,8 +62,8 @@ def measure_attention(heat: Frame, mask: Mask, ideal: Frame, tolerance_px: float
     mask : (Y, X) bool
         Objects.
     ideal : (Y, X) float32, not negative
-        The mask as heat as coarse as ``heat``, which even a perfect network could not better
-        by being sharper.
+        Heat that knows the mask, as coarse as ``heat``: what a share within is to be held against,
+        for heat of few places always spills over.
     tolerance_px : float
         How near an object the hottest pixel counts as a hit: the pointing game of Zhang et al.,
         "Top-down neural attention by excitation backprop", ECCV 2016. Of several hottest
@@ -81,7 +81,7 @@ def measure_attention(heat: Frame, mask: Mask, ideal: Frame, tolerance_px: float
         n_patches=1,
         inside=_share_inside(heat, mask),
         area=float(mask.mean()),
-        attainable=_share_inside(ideal, mask),
+        ideal=_share_inside(ideal, mask),
         hits=float(near[heat == heat.max()].mean()),
         near=float(near.mean()),
     )

@@ -24,7 +24,7 @@ def test_heat_within_and_the_hottest_pixel_are_counted() -> None:
         "enrichment": pytest.approx(0.75 / 0.1),
         "inside": 0.75,
         "area": 0.1,
-        "attainable": 0.5,
+        "ideal": 0.5,
         "hits": 1,
         "near": pytest.approx(5 / 20),  # two, the one beside them, the two below
     }
