@@ -29,6 +29,12 @@ from cellid.config.data import (
     SelectSettings,
     SplitSettings,
 )
+from cellid.config.detector import (
+    AnchorSettings,
+    DetectionRuleSettings,
+    DetectorLossSettings,
+    DetectorNetworkSettings,
+)
 from cellid.config.explain import ExplainSettings
 from cellid.config.loss import (
     COMBINED_WEIGHTS,
@@ -66,6 +72,7 @@ from cellid.config.tracking import TrackOutputSettings, TrackSettings
 __all__ = [
     "COMBINED_WEIGHTS",
     "AlphaStudySettings",
+    "AnchorSettings",
     "AugmentSettings",
     "BackboneSettings",
     "BceSettings",
@@ -79,7 +86,10 @@ __all__ = [
     "CombinedSettings",
     "CorrectSettings",
     "CropSettings",
+    "DetectionRuleSettings",
     "DetectionSettings",
+    "DetectorLossSettings",
+    "DetectorNetworkSettings",
     "DiceSettings",
     "EvaluateSettings",
     "ExpertSettings",
