@@ -78,24 +78,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "cellid"
 
 
-def find_pretrained(name: str) -> PretrainedFile:
-    """Return the file of that name.
-
-    Raises
-    ------
-    CellidError
-        If there is none.
-    """
-    if name not in PRETRAINED:
-        raise CellidError(
-            name,
-            expected=f"a file of weights, or one of {', '.join(PRETRAINED)}",
-            got="neither",
-            remedy="check the path, or see `cellid weights list`",
-        )
-    return PRETRAINED[name]
-
-
 def fetch(name: str) -> Path:
     """Return the path of a known file, downloaded if it is not there yet.
 
@@ -106,7 +88,7 @@ def fetch(name: str) -> Path:
     CellidError
         If the name is not known, or the file cannot be had or is another.
     """
-    entry = find_pretrained(name)
+    entry = _known(name)
     path = entry.path
     if not path.exists():
         address = os.environ.get(MIRROR, _TORCHVISION)
@@ -140,7 +122,7 @@ def verify(source: str | Path) -> Path:
     """
     path = Path(source)
     if not path.is_file():
-        path = find_pretrained(str(source)).path
+        path = _known(str(source)).path
     if not path.is_file():
         raise CellidError(
             path,
@@ -164,3 +146,14 @@ def _named_sha256(path: Path) -> str:
         got=path.name,
         remedy="keep the name that PyTorch gave the file",
     )
+
+
+def _known(name: str) -> PretrainedFile:
+    if name not in PRETRAINED:
+        raise CellidError(
+            name,
+            expected=f"a file of weights, or one of {', '.join(PRETRAINED)}",
+            got="neither",
+            remedy="check the path, or see `cellid weights list`",
+        )
+    return PRETRAINED[name]
