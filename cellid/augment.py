@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cellid.config import AugmentSettings
+from cellid.config import AugmentSettings, PatchAugmentSettings
 from cellid.types import Frame
 
 
@@ -35,24 +35,45 @@ def sample_window(
     window_maps : (window_px, window_px) or (window_px, window_px, K) float32
     """
     matrix = _affine(image.shape, window_px, settings, rng)
-    size = (window_px, window_px)
-    window = cv2.warpAffine(
-        image,
+    window = _warp(image, matrix, window_px, cv2.INTER_LINEAR)
+    window_maps = _warp(maps, matrix, window_px, cv2.INTER_NEAREST)
+    return _change_intensity(window, settings, rng), window_maps
+
+
+def change_patch(patch: Frame, settings: PatchAugmentSettings, rng: np.random.Generator) -> Frame:
+    """Return a patch as it might have been: turned and mirrored as `sample_window`, lit otherwise.
+
+    Parameters
+    ----------
+    patch : (Y, Y, C) float32
+        Intensities from 0 to 1; not standardised, or a factor would not be one of brightness.
+    settings : PatchAugmentSettings
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    (Y, Y, C) float32
+    """
+    side = len(patch)
+    turned = _warp(patch, _affine(patch.shape, side, settings, rng), side, cv2.INTER_LINEAR)
+    turned = turned.reshape(patch.shape)  # OpenCV drops a single channel
+    brightness, contrast = 1 + settings.jitter * rng.uniform(-1, 1, size=2).astype(np.float32)
+    mean = turned.mean()
+    return _change_intensity(brightness * (mean + contrast * (turned - mean)), settings, rng)
+
+
+def _warp(
+    array: NDArray[np.float32], matrix: NDArray[np.float64], side: int, interpolation: int
+) -> NDArray[np.float32]:
+    """Return the square that a map from it to the array shows, reflected at the border."""
+    warped = cv2.warpAffine(
+        array,
         matrix,
-        size,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        (side, side),
+        flags=interpolation | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    window_maps = cv2.warpAffine(
-        maps,
-        matrix,
-        size,
-        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
-    return _change_intensity(np.asarray(window, np.float32), settings, rng), np.asarray(
-        window_maps, np.float32
-    )
+    return np.asarray(warped, np.float32)
 
 
 def _affine(

@@ -80,6 +80,11 @@ class Dataset:
     info: DatasetInfo
     manifest: pd.DataFrame
 
+    @property
+    def hash(self) -> str:
+        """Of the manifest: another one means other crops, splits or labels."""
+        return self.info.manifest_hash
+
     def crops(self, split: str) -> pd.DataFrame:
         """Return the manifest's rows of the kept crops of ``split``, or of `ALL`."""
         kept = self.manifest[self.manifest["kept"]]

@@ -49,6 +49,30 @@ class Classified:
             )
 
 
+def at_threshold(probabilities: Floats, threshold: float) -> Floats:
+    """Return probabilities of two classes in which 1 is the greater from the threshold on.
+
+    They are stretched on either side of it, so their order stays and so does the ROC-AUC; they
+    are no longer calibrated.
+
+    Parameters
+    ----------
+    probabilities : (N,) float64 in [0, 1]
+        Of class 1.
+    threshold : float in (0, 1)
+
+    Returns
+    -------
+    (N, 2) float64
+    """
+    above = 0.5 + 0.5 * (probabilities - threshold) / (1 - threshold)
+    below = 0.5 * probabilities / threshold
+    # A tie would be decided for class 0
+    above = np.maximum(above, np.nextafter(0.5, 1))
+    positive = np.where(probabilities >= threshold, above, below)
+    return np.stack([1 - positive, positive], axis=1)
+
+
 def count_confusions(fields: Sequence[Classified]) -> Counts:
     """Return how often each class was taken for each.
 
@@ -188,6 +212,27 @@ def sweep_thresholds(positive: NDArray[np.bool_], scores: Floats) -> pd.DataFram
         f1=2 * table["true_positives"] / (hits + false + n_positive),
         false_positive_rate=table["false_positives"] / n_negative,
     )
+
+
+def best_threshold(positive: NDArray[np.bool_], scores: Floats) -> tuple[float, float]:
+    """Return the threshold of the highest F1, and that F1.
+
+    It lies halfway between the lowest score called positive and the next below; of equally
+    good ones the highest is taken.
+
+    Parameters
+    ----------
+    positive : (N,) bool
+    scores : (N,) float64 in [0, 1]
+
+    Returns
+    -------
+    threshold, f1 : float
+    """
+    table = sweep_thresholds(positive, scores)
+    best = int(table["f1"].to_numpy().argmax())
+    below = table["threshold"].get(best + 1, 0.0)
+    return float(table["threshold"][best] + below) / 2, float(table["f1"][best])
 
 
 def calibration_curve(

@@ -83,6 +83,12 @@ def write_checkpoint(folder: Path, model: keras.Model, progress: Progress) -> No
             old.unlink()
 
 
+def read_epochs_done(folder: Path) -> int:
+    """Return how many epochs a checkpoint folder holds; 0 for a new training."""
+    path = folder / STATE
+    return _read_progress(path).epochs_done if path.exists() else 0
+
+
 def read_checkpoint(folder: Path, model: keras.Model, fingerprint: str) -> Progress:
     """Bring a compiled model back to its last finished epoch; a new one stays as it is.
 
@@ -103,18 +109,23 @@ def read_checkpoint(folder: Path, model: keras.Model, fingerprint: str) -> Progr
     path = folder / STATE
     if not path.exists():
         return Progress(fingerprint)
+    progress = _read_progress(path)
+    if progress.fingerprint != fingerprint:
+        raise CellidError(
+            folder.parent,
+            expected="an interrupted training of the same recipe and data set",
+            got="one of another recipe or data set",
+            remedy="give the same settings to go on, another --out, or --overwrite",
+        )
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-        progress = Progress(**json.loads(str(arrays["progress"])))
-        if progress.fingerprint != fingerprint:
-            raise CellidError(
-                folder.parent,
-                expected="an interrupted training of the same recipe and data set",
-                got="one of another recipe or data set",
-                remedy="give the same settings to go on, another --out, or --overwrite",
-            )
         for i, variable in enumerate(_state(model)):
             variable.assign(arrays[f"{i:04d}"])
     return progress
+
+
+def _read_progress(path: Path) -> Progress:
+    with np.load(path, allow_pickle=False) as arrays:
+        return Progress(**json.loads(str(arrays["progress"])))
 
 
 def _state(model: keras.Model) -> list[keras.Variable]:

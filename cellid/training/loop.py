@@ -10,7 +10,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from cellid.config import Settings
-from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.io.writers import write_table
 from cellid.training.checkpoint import Progress, write_checkpoint
@@ -78,12 +77,21 @@ def fit(
         bar.close()
 
 
-def fingerprint(recipe: Settings, dataset: Dataset) -> str:
-    """Return a hash that two trainings share if one may go on where the other stopped."""
+def fingerprint(recipe: Settings, images: pd.DataFrame, data_hash: str) -> str:
+    """Return a hash that two trainings share if one may go on where the other stopped.
+
+    Parameters
+    ----------
+    recipe : Recipe or ClassifierRecipe
+    images : DataFrame
+        What is trained on and what is not: ``id``, ``split``.
+    data_hash : str
+        Of the folder that they lie in.
+    """
     # The data set may be a part of its folder, or shared out otherwise than the folder says
-    crops = dataset.manifest[["id", "split"]].to_csv(index=False)
+    images_text = images[["id", "split"]].to_csv(index=False)
     text = recipe.model_dump_json(exclude={"predict", "evaluate", "log_to"})
-    text += dataset.info.manifest_hash + crops
+    text += data_hash + images_text
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

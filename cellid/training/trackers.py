@@ -9,10 +9,9 @@ from typing import Any
 
 import keras
 
-from cellid.config import Recipe
 from cellid.extras import import_extra
 from cellid.io.writers import write_json
-from cellid.recipes import flatten_settings
+from cellid.recipes import AnyRecipe, flatten_settings
 from cellid.training.checkpoint import Progress
 
 _NAME = "cellid"  # of the experiment or project, where the environment names none
@@ -23,7 +22,7 @@ _MLFLOW_BATCH = 100  # parameters that its servers take at a time
 class Tracker:
     """What is told of a training; this one tells nobody."""
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
+    def __init__(self, recipe: AnyRecipe, folder: Path) -> None:
         """Begin, or go on with what was told before the training was interrupted."""
 
     def log_epoch(self, scores: Mapping[str, float], epoch: int) -> None:
@@ -36,7 +35,7 @@ class Tracker:
 class TensorBoardTracker(Tracker):
     """Writes curves to ``logs`` in the run folder; ``tensorboard --logdir`` shows them."""
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
+    def __init__(self, recipe: AnyRecipe, folder: Path) -> None:
         summary = import_extra("tensorboard.summary", "tensorboard")
         self._writer = summary.Writer(str(folder / "logs"))
 
@@ -55,7 +54,7 @@ class TensorBoardTracker(Tracker):
 class MlflowTracker(Tracker):
     """Tells the server that MLFLOW_TRACKING_URI names, else ``mlflow.db`` in the run folder."""
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
+    def __init__(self, recipe: AnyRecipe, folder: Path) -> None:
         mlflow = import_extra("mlflow", "mlflow")
         store = f"sqlite:///{(folder / 'mlflow.db').resolve().as_posix()}"
         self._client = mlflow.MlflowClient(os.environ.get("MLFLOW_TRACKING_URI", store))
@@ -63,7 +62,7 @@ class MlflowTracker(Tracker):
         known = _read_id(folder)
         self._run = known or self._create(recipe, folder)
 
-    def _create(self, recipe: Recipe, folder: Path) -> str:
+    def _create(self, recipe: AnyRecipe, folder: Path) -> str:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _NAME)
         experiment = self._client.get_experiment_by_name(name)
         number = experiment.experiment_id if experiment else self._client.create_experiment(name)
@@ -89,7 +88,7 @@ class MlflowTracker(Tracker):
 class WandbTracker(Tracker):
     """Writes to ``wandb`` in the run folder for ``wandb sync``; with WANDB_MODE=online, sends."""
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
+    def __init__(self, recipe: AnyRecipe, folder: Path) -> None:
         wandb = import_extra("wandb", "wandb")
         known = _read_id(folder) or secrets.token_hex(8)
         _keep_id(folder, known)
@@ -122,12 +121,12 @@ _TRACKERS: Mapping[str | None, type[Tracker]] = {
 }
 
 
-def open_tracker(recipe: Recipe, folder: Path) -> Tracker:
+def open_tracker(recipe: AnyRecipe, folder: Path) -> Tracker:
     """Return the tracker that a recipe names.
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe or ClassifierRecipe
         Its `log_to` names it; its settings are told too.
     folder : Path
         The run folder, with the checkpoint folder in it.

@@ -1,8 +1,5 @@
 """The story of a training: read, fit, tune, write the run folder."""
 
-import importlib.metadata
-import platform
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,15 +10,15 @@ from cellid.config import Recipe, TrainSettings
 from cellid.dataset import Dataset
 from cellid.evaluation.counting import mean_nucleus_area
 from cellid.imaging.appearance import summarise_appearance
-from cellid.io.folders import path_from
-from cellid.io.writers import remove_leftovers, replacing, write_table, write_text
+from cellid.io.writers import remove_leftovers, write_table, write_text
 from cellid.models.network import build_network
 from cellid.models.run import Run, load_run, network_scale
 from cellid.nn.losses import build_loss
 from cellid.recipes import write_recipe
-from cellid.runs import RATES, WEIGHTS, RunConfig
+from cellid.runs import RATES, RunConfig
 from cellid.training.backend import choose_precision, compile_with_xla, make_deterministic
 from cellid.training.checkpoint import best_weights_file, read_checkpoint
+from cellid.training.finish import finish_run, trace_origin
 from cellid.training.loop import fingerprint, fit
 from cellid.training.schedules import Rate, find_valley, make_schedule, try_learning_rates
 from cellid.training.trackers import TellEpochs, open_tracker
@@ -79,7 +76,9 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
     if recipe.train.find_learning_rate:
         rate = _find_rate(model, recipe, windows, checkpoint, say)
     compile_model(model, recipe.train, make_schedule(recipe.train, rate, len(windows)))
-    progress = read_checkpoint(checkpoint, model, fingerprint(recipe, dataset))
+    progress = read_checkpoint(
+        checkpoint, model, fingerprint(recipe, dataset.manifest, dataset.hash)
+    )
     write_text(folder / "recipe.toml", write_recipe(recipe))
     windows = TrainingWindows(training, recipe, epoch=progress.epochs_done)
     say(
@@ -117,14 +116,9 @@ def train_model(dataset: Dataset, recipe: Recipe, folder: Path, say: Callable[[s
         nucleus_area_px=area_px,
         instances=rule,
         appearance=summarise_appearance(sample.image for sample in training),
-        provenance={**_versions(), **_origin(dataset, folder)},
+        provenance=trace_origin(folder, dataset.folder, dataset.hash),
     )
-    with replacing(folder / WEIGHTS) as temporary:
-        shutil.copyfile(best_weights_file(checkpoint, progress.best_epoch), temporary)
-    write_text(folder / "config.json", config.model_dump_json(indent=2))
-    if (checkpoint / RATES).exists():
-        (checkpoint / RATES).replace(folder / RATES)
-    shutil.rmtree(checkpoint)
+    finish_run(folder, config, progress.best_epoch)
     return load_run(folder)
 
 
@@ -171,19 +165,3 @@ def _find_rate(
     rate = float(tried.loc[tried["chosen"], "learning_rate"].item())
     say(f"learning rate {rate:.2g}, halfway along the longest fall of the loss")
     return rate
-
-
-def _versions() -> dict[str, str]:
-    packages = ("cellid", "keras", keras.backend.backend(), "numpy", "opencv-python-headless")
-    return {
-        **{name: importlib.metadata.version(name) for name in packages},
-        "backend": keras.backend.backend(),
-        "python": platform.python_version(),
-    }
-
-
-def _origin(dataset: Dataset, folder: Path) -> dict[str, str]:
-    return {
-        "dataset": path_from(folder, dataset.folder),
-        "dataset_hash": dataset.info.manifest_hash,
-    }

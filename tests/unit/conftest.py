@@ -1,5 +1,7 @@
 """A data set and a training small enough to be made for the tests."""
 
+from collections.abc import Iterator
+from functools import partialmethod
 from typing import TYPE_CHECKING
 
 import cv2
@@ -7,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellid.config import Recipe
+from cellid.config import ClassifierRecipe, Recipe
 from cellid.dataset import COLUMNS, Dataset, read_dataset, writing_dataset
-from cellid.recipes import load_recipe
+from cellid.recipes import load_any_recipe, load_recipe
 
 if TYPE_CHECKING:  # tests without a network do not wait for Keras
+    from cellid.models.classifier import Classifier
     from cellid.models.run import Run
 
 DIAMETER_PX = 12.0
@@ -81,3 +84,57 @@ def tiny_run(
     from cellid.training import train_model
 
     return train_model(tiny_dataset, tiny_recipe, tmp_path_factory.mktemp("tiny") / "run", print)
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier_recipe() -> ClassifierRecipe:
+    """Three epochs on patches of 16 pixels, each of which the network sees enlarged twice."""
+    recipe = load_any_recipe(
+        "adhesion-classifier",
+        overrides=[
+            *("patches.size_px=16", "patches.input_px=32", "train.epochs=3"),
+            *("train.learning_rate=0.01", "evaluate.bootstrap_samples=100"),
+        ],
+    )
+    assert isinstance(recipe, ClassifierRecipe)
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def tiny_backbone() -> Iterator[None]:
+    """A network with the names of a ResNet's layers, in place of a ResNet."""
+    import keras
+    from keras import layers
+
+    def stages(inputs, variant):
+        x = layers.Conv2D(4, 3, strides=2, padding="same", use_bias=False, name="conv1")(inputs)
+        x = layers.BatchNormalization(momentum=0.5, name="bn1")(x)
+        features = []
+        for name in ("layer1", "layer2", "layer3", "layer4"):
+            x = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"{name}_0_conv1")(x)
+            x = layers.BatchNormalization(momentum=0.5, name=f"{name}_0_bn1")(x)
+            x = layers.Activation("relu", name=name)(x)
+            features.append(x)
+        return features
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cellid.models.classifier.resnet_stages", stages)
+        # A few steps take less time than what it takes to compile them
+        patch.setattr(keras.Model, "compile", partialmethod(keras.Model.compile, run_eagerly=True))
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiny_classifier(
+    tiny_dataset: Dataset,
+    tiny_classifier_recipe: ClassifierRecipe,
+    tiny_backbone: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> "Classifier":
+    """The run of the tiny recipe, trained without interruption."""
+    from cellid.dataset.patches import open_patches
+    from cellid.training.train_classifier import train_classifier
+
+    source = open_patches(tiny_dataset.folder, tiny_classifier_recipe)
+    folder = tmp_path_factory.mktemp("classifier") / "run"
+    return train_classifier(source, tiny_classifier_recipe, folder, print)
