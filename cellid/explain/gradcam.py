@@ -13,10 +13,7 @@ from numpy.typing import NDArray
 
 from cellid.config import ExplainSettings
 from cellid.explain.gradients import score_gradient
-from cellid.nn.resnet import STAGES
 from cellid.types import Mask
-
-_FIRST_STRIDE_PX = 4  # of layer1; each stage doubles it
 
 Floats = NDArray[np.float32]
 
@@ -30,14 +27,17 @@ class Explained:
     probability : (B,) float32
     vector : (B, K) float32
         What the last layer takes.
-    heat : (B, Y, X) float32, not negative
-        How much each place raises the score, at the size of the image. Images compare: with
-        Grad-CAM on the last stage it is what a place of the map adds to the score.
+    heat : (B, H, W) float32, not negative
+        How much each place of the layer's map raises the score, for `spread_heat`. Images
+        compare: with Grad-CAM on the last stage it is what the place adds to the score.
+    stride_px : int
+        Pixels from one place of the map to the next.
     """
 
     probability: Floats
     vector: Floats
     heat: Floats
+    stride_px: int
 
 
 class Explainer:
@@ -57,7 +57,6 @@ class Explainer:
         self._model = keras.Model(model.input, [activations, model.layers[-1].input, model.output])
         self._head = keras.Model(activations, _score_before_sigmoid(model))
         self._weigh = _METHODS[settings.method]
-        self.stride_px = _FIRST_STRIDE_PX << STAGES.index(settings.layer)
 
     def explain(self, images: Floats) -> Explained:
         """Explain images, (B, Y, X, C) float32 as the classifier takes them."""
@@ -68,8 +67,8 @@ class Explainer:
         )
         weights = self._weigh(activations, gradient)
         heat = np.maximum(np.einsum("bk,bijk->bij", weights, activations), 0)
-        spread = spread_heat(heat, self.stride_px, images.shape[1:3])
-        return Explained(np.array(probability[:, 0]), np.array(vector), spread)
+        stride_px = find_stride(images.shape[1], heat.shape[1])
+        return Explained(np.array(probability[:, 0]), np.array(vector), heat, stride_px)
 
 
 def weigh_channels(activations: Floats, gradient: Floats) -> Floats:
@@ -109,6 +108,14 @@ def weigh_channels_twice(activations: Floats, gradient: Floats) -> Floats:
     # Where the gradient is 0 nothing is weighed
     share = np.divide(gradient**2, below, out=np.zeros_like(below), where=below != 0)
     return (share * np.maximum(gradient, 0)).sum(axis=(1, 2))
+
+
+def find_stride(length_px: int, n_places: int) -> int:
+    """Return the stride of a map: the least power of two by which a length has so few places."""
+    stride_px = 1
+    while -(-length_px // stride_px) > n_places:
+        stride_px *= 2
+    return stride_px
 
 
 def spread_heat(heat: Floats, stride_px: int, shape: tuple[int, int]) -> Floats:

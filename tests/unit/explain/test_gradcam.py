@@ -12,7 +12,12 @@ import pytest
 
 from cellid.config import ExplainSettings
 from cellid.explain import Explainer, coarsen_mask
-from cellid.explain.gradcam import spread_heat, weigh_channels, weigh_channels_twice
+from cellid.explain.gradcam import (
+    find_stride,
+    spread_heat,
+    weigh_channels,
+    weigh_channels_twice,
+)
 
 RANDOM = np.random.default_rng(0)
 SHAPE = 40, 70  # of maps of 2 × 3 places at the last stage
@@ -48,8 +53,8 @@ def test_after_a_mean_the_heat_is_the_class_activation_map(model: keras.Model) -
     kernel, bias = model.layers[-1].get_weights()
     added = (maps @ kernel)[..., 0] / maps[0, :, :, 0].size  # Zhou et al., CVPR 2016
     explained = explain(model, "gradcam")
-    assert explained.heat.shape == (3, *SHAPE)
-    np.testing.assert_allclose(explained.heat[:, ::32, ::32], np.maximum(added, 0), atol=1e-5)
+    np.testing.assert_allclose(explained.heat, np.maximum(added, 0), atol=1e-5)
+    assert explained.stride_px == 32
     np.testing.assert_allclose(explained.vector, maps.mean(axis=(1, 2)), atol=1e-5)
     logit = np.log(explained.probability / (1 - explained.probability))
     np.testing.assert_allclose(added.sum(axis=(1, 2)) + bias, logit, atol=1e-4)
@@ -72,6 +77,13 @@ def test_channels_are_weighed_by_hand() -> None:
     # the first channel adds up to 4: 1 / (2 + 4) of 1, and 9 / (18 + 108) of 3
     expected = [[1 / 6 + 9 / 126 * 3, 0]]
     np.testing.assert_allclose(weigh_channels_twice(activations, gradient), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("length", "n", "stride"), [(255, 8, 32), (256, 8, 32), (65, 3, 32), (65, 17, 4)]
+)
+def test_a_stride_is_known_by_what_a_map_holds(length: int, n: int, stride: int) -> None:
+    assert find_stride(length, n) == stride
 
 
 def test_heat_is_spread_from_where_the_network_looked() -> None:
