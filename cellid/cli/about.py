@@ -2,14 +2,14 @@
 
 import typer
 
-from cellid.cli.app import Overrides, Preset, RecipeFile, app, start_keras
-from cellid.recipes import describe_settings, load_recipe
+from cellid.cli.app import AnyPreset, Overrides, RecipeFile, app, start_keras
+from cellid.recipes import describe_settings, load_any_recipe
 
 
 @app.command()
-def settings(preset: Preset = None, recipe: RecipeFile = None, set_: Overrides = None) -> None:
+def settings(preset: AnyPreset = None, recipe: RecipeFile = None, set_: Overrides = None) -> None:
     """List all settings with their values and what they mean."""
-    typer.echo(describe_settings(load_recipe(preset, recipe, set_ or ())))
+    typer.echo(describe_settings(load_any_recipe(preset, recipe, set_ or ())))
 
 
 @app.command()

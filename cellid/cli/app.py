@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cellid.errors import CellidError
-from cellid.recipes import PRESETS
+from cellid.recipes import ALL_PRESETS, PRESETS
 
 if TYPE_CHECKING:
     from cellid.workflows.labelling import Source
@@ -39,6 +39,9 @@ Lines = Annotated[
 Out = Annotated[Path, typer.Option(help="Folder to write to.")]
 Preset = Annotated[
     str | None, typer.Option(help=f"Set of settings to start from: {' or '.join(PRESETS)}.")
+]
+AnyPreset = Annotated[
+    str | None, typer.Option(help=f"Set of settings to start from: {' or '.join(ALL_PRESETS)}.")
 ]
 RecipeFile = Annotated[
     Path | None,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cellid.cli.app import (
+    AnyPreset,
     Axes,
     Channel,
     DatasetFolder,
@@ -19,15 +20,24 @@ from cellid.cli.app import (
     app,
     start_keras,
 )
-from cellid.config import InputSettings, LearningCurveSettings, OutputSettings
-from cellid.recipes import load_recipe
+from cellid.config import ClassifierRecipe, InputSettings, LearningCurveSettings, OutputSettings
+from cellid.errors import CellidError
+from cellid.recipes import load_any_recipe, load_recipe
+from cellid.runs import read_task
 
 
 @app.command()
 def train(
-    dataset: DatasetFolder,
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATASET",
+            help="Folder of a data set, made by `label`; for adhesion-classifier also one with "
+            "the subfolders focal and non_focal of images.",
+        ),
+    ],
     out: Out,
-    preset: Preset = None,
+    preset: AnyPreset = None,
     recipe: RecipeFile = None,
     set_: Overrides = None,
     overwrite: Overwrite = False,
@@ -35,11 +45,15 @@ def train(
     """Train a network on a data set. Interrupted, it goes on when called again."""
     start_keras()
     from cellid.dataset import read_dataset
+    from cellid.workflows.classification import train_on_patches
     from cellid.workflows.training import train as workflow
 
-    settings = load_recipe(preset, recipe, set_ or ())
-    run = workflow(read_dataset(dataset), out, settings, overwrite)
-    typer.echo(f"run: {run.folder}; next: cellid evaluate {run.folder} {dataset}")
+    settings = load_any_recipe(preset, recipe, set_ or ())
+    if isinstance(settings, ClassifierRecipe):
+        train_on_patches(dataset, out, settings, overwrite)
+    else:
+        workflow(read_dataset(dataset), out, settings, overwrite)
+    typer.echo(f"run: {out}; next: cellid evaluate {out} --dataset {dataset}")
 
 
 @app.command("learning-curve")
@@ -79,27 +93,33 @@ def predict(
     channel: Channel = None,
     pixel_size: PixelSize = None,
     probability: Annotated[
-        bool, typer.Option("--probability", help="Also write the probability of a nucleus.")
+        bool, typer.Option("--probability", help="Also write the probability of every pixel.")
     ] = False,
     no_overlays: Annotated[
-        bool, typer.Option("--no-overlays", help="Do not draw the outlines on the images.")
+        bool, typer.Option("--no-overlays", help="Do not draw the result on the images.")
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Find the nuclei in label-free images: label images, outlines, tables."""
+    """Find the nuclei in label-free images: label images, outlines, tables.
+
+    Of a classifier: the class of every patch of the images.
+    """
+    task = read_task(run)
     start_keras()
+    from cellid.models.classifier import load_classifier
     from cellid.models.run import load_run
+    from cellid.workflows.classification import predict_classes
     from cellid.workflows.prediction import predict as workflow
 
-    problems = workflow(
-        load_run(run),
-        images,
-        out,
-        InputSettings(axes=axes, phase_channel=channel, pixel_size_um=pixel_size),
-        OutputSettings(overlays=not no_overlays, probability=probability),
-        overwrite,
-    )
-    typer.echo(f"counts: {out / 'counts.csv'}; nuclei: {out / 'objects.csv'}; labels: {out}/labels")
+    settings = InputSettings(axes=axes, phase_channel=channel, pixel_size_um=pixel_size)
+    outputs = OutputSettings(overlays=not no_overlays, probability=probability)
+    if task == "classify":
+        problems = predict_classes(load_classifier(run), images, out, settings, outputs, overwrite)
+        made = f"patches: {out / 'patches.csv'}"
+    else:
+        problems = workflow(load_run(run), images, out, settings, outputs, overwrite)
+        made = f"counts: {out / 'counts.csv'}; nuclei: {out / 'objects.csv'}; labels: {out}/labels"
+    typer.echo(made)
     if problems:
         raise typer.Exit(1)
 
@@ -109,19 +129,26 @@ def evaluate(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Folders of one or more trainings.")
     ],
-    dataset: Annotated[Path, typer.Option(help="Data set to score them on, made by `label`.")],
+    dataset: Annotated[Path, typer.Option(help="Data set to score them on, as for `train`.")],
     split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html; if not given, the first RUN.")
     ] = None,
 ) -> None:
     """Score trainings on the test fields of a data set and write the report."""
+    task = read_task(runs[0])
     start_keras()
     from cellid.dataset import read_dataset
+    from cellid.models.classifier import load_classifier
     from cellid.models.run import load_run
+    from cellid.workflows.classification import evaluate_classifier
     from cellid.workflows.evaluation import evaluate as workflow
 
-    report = workflow([load_run(run) for run in runs], read_dataset(dataset), out, split)
+    if task == "classify":
+        _check_single(runs)
+        report = evaluate_classifier(load_classifier(runs[0]), dataset, out, split)
+    else:
+        report = workflow([load_run(run) for run in runs], read_dataset(dataset), out, split)
     typer.echo(f"report: {report}")
 
 
@@ -156,7 +183,24 @@ def generalise(
 @app.command()
 def report(run: RunFolder) -> None:
     """Write the report of an evaluated training again, from its files."""
+    task = read_task(run)
     start_keras()
-    from cellid.workflows.evaluation import rewrite_report
+    from cellid.report.classifier import write_classifier_report
+    from cellid.workflows.evaluation import EVALUATION, rewrite_report
 
-    typer.echo(f"report: {rewrite_report(run)}")
+    if task == "classify":
+        written = write_classifier_report(run, run / EVALUATION, run)
+    else:
+        written = rewrite_report(run)
+    typer.echo(f"report: {written}")
+
+
+def _check_single(runs: list[Path]) -> None:
+    """Raise if classifiers of patches are to share a report."""
+    if len(runs) > 1:
+        raise CellidError(
+            "RUN",
+            expected="one classifier of patches",
+            got=" ".join(map(str, runs)),
+            remedy="evaluate each on its own",
+        )

@@ -23,6 +23,7 @@ FALSE_NEGATIVE: Colour = (64, 112, 255)
 
 # Lets what lies below be seen: an expert is to say whether it is a nucleus
 _FILLED = 0.35
+_HEAT_OPACITY = 0.6  # of the hottest place
 
 _SHOWN_PERCENT = (0.2, 99.8)
 # Every n-th pixel of a large image tells its percentiles well enough to look at it
@@ -96,6 +97,26 @@ def fill_objects(image: NDArray[np.generic], labels: Labels) -> Picture:
     shown = zip(TRUE_POSITIVE, _show(image), strict=True)
     mixed = ((1 - share) * grey + share * colour for colour, grey in shown)
     return _merge([channel.astype(np.uint8) for channel in mixed])
+
+
+def lay_heat(shown: Picture, share: Frame) -> Picture:
+    """Lay a map over a picture in translucent colours, from black and clear to bright yellow.
+
+    Parameters
+    ----------
+    shown : (Y, X) or (Y, X, 3) uint8
+        As from `stretch_contrast`.
+    share : (Y, X) float32 in [0, 1]
+
+    Returns
+    -------
+    (Y, X, 3) uint8
+    """
+    plain = np.dstack([shown] * 3) if shown.ndim == 2 else shown
+    # OpenCV's order is blue, green, red
+    colours = cv2.applyColorMap((255 * share).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    opacity = (_HEAT_OPACITY * share)[..., None]
+    return np.asarray(plain * (1 - opacity) + colours * opacity, np.uint8)
 
 
 def find_outlines(labels: Labels) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ Drawn with matplotlib's objects, not pyplot: no window, no state shared between 
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -48,35 +49,42 @@ class Theme:
 LIGHT = Theme("#ffffff", "#1c2430", "#d8dee6", "#8793a3", "#0f6fb8")
 DARK = Theme("#171c23", "#e4e9f0", "#333d49", "#8593a5", "#5ab3f5")
 
+OVERLAP = (("iou", "Overlap", "IoU of nucleus pixels"),)
+"""What `draw_curves` draws beside the loss of a U-Net."""
+
 
 def best_epoch(history: pd.DataFrame) -> pd.Series:
     """Return the row of the best validation score; its weights are the run's."""
-    if "val_dice" in history:  # train.best_by
-        return history.loc[history["val_dice"].idxmax()]
+    for score in ("val_dice", "val_f1"):  # train.best_by
+        if score in history:
+            return history.loc[history[score].idxmax()]
     return history.loc[history["val_loss"].idxmin()]
 
 
-def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
-    """Draw loss and IoU by epoch, training and validation, with the best epoch marked.
+def draw_curves(
+    history: pd.DataFrame, theme: Theme, scores: Sequence[tuple[str, str, str]] = OVERLAP
+) -> Figure:
+    """Draw loss and scores by epoch, training and validation, with the best epoch marked.
 
     Parameters
     ----------
     history : DataFrame
-        `history.csv`: ``epoch``, ``loss``, ``val_loss``, ``iou``, ``val_iou``.
+        `history.csv`: ``epoch``, ``loss``, ``val_loss`` and the scores, such as ``iou`` and
+        ``val_iou``.
     theme : Theme
+    scores : sequence of (str, str, str)
+        Column, title and label of each score.
 
     Returns
     -------
     Figure
     """
-    figure = Figure(figsize=(13, 4.6), facecolor=theme.paper, layout="constrained")
-    loss, iou = figure.subplots(1, 2)
+    size = 6.5 * (1 + len(scores)), 4.6
+    figure = Figure(figsize=size, facecolor=theme.paper, layout="constrained")
+    loss, *others = figure.subplots(1, 1 + len(scores))
     best = best_epoch(history)
-    panels = (
-        (loss, "loss", "Loss", "loss (log scale)"),
-        (iou, "iou", "Overlap", "IoU of nucleus pixels"),
-    )
-    for axes, column, title, label in panels:
+    panels = ("loss", "Loss", "loss (log scale)"), *scores
+    for axes, (column, title, label) in zip((loss, *others), panels, strict=True):
         dress_axes(axes, theme)
         axes.set_xlabel("epoch", color=theme.ink)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -104,9 +112,10 @@ def draw_curves(history: pd.DataFrame, theme: Theme) -> Figure:
     loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     loss.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     loss.yaxis.set_minor_locator(NullLocator())
-    iou.set_ylim(0, 1)
     add_legend(loss, theme, "upper right")
-    add_legend(iou, theme, "lower right")
+    for axes in others:
+        axes.set_ylim(0, 1)
+        add_legend(axes, theme, "lower right")
     return figure
 
 

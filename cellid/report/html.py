@@ -71,19 +71,19 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
         If the run, its data set or an evaluation cannot be read.
     """
     config = read_config(run_folder)
-    history = _read_history(run_folder)
+    history = read_history(run_folder)
     scored = [score_evaluation(folder, config.recipe.evaluate) for folder in evaluations]
     own = [each for each in scored if each.run_folder.resolve() == run_folder.resolve()]
     dataset = _find_dataset(run_folder, config, own)
     best = best_epoch(history)["epoch"]
-    training = _draw(
+    training = draw_in_themes(
         out / "curves.png",
         lambda theme: draw_curves(history, theme),
         f"Loss and overlap by epoch; the run has the weights of epoch {best:.0f}",
     )
     if (run_folder / RATES).exists():
         tried = pd.read_csv(run_folder / RATES)
-        training += _draw(
+        training += draw_in_themes(
             out / "learning_rates.png",
             lambda theme: draw_learning_rates(tried, theme),
             "Loss over rising learning rates, a step each, before the training",
@@ -109,7 +109,7 @@ def write_report(run_folder: Path, evaluations: Sequence[Path], out: Path) -> Pa
     return report
 
 
-def _draw(path: Path, draw: Callable[[Theme], Figure], caption: str) -> str:
+def draw_in_themes(path: Path, draw: Callable[[Theme], Figure], caption: str) -> str:
     """Write a figure as a picture, and return it for the page, in both themes."""
     light, dark = (encode_figure(draw(theme)) for theme in (LIGHT, DARK))
     with replacing(path) as temporary:
@@ -117,7 +117,14 @@ def _draw(path: Path, draw: Callable[[Theme], Figure], caption: str) -> str:
     return show_figure(light, dark, caption)
 
 
-def _read_history(run_folder: Path) -> pd.DataFrame:
+def read_history(run_folder: Path) -> pd.DataFrame:
+    """Return `history.csv` of a run folder.
+
+    Raises
+    ------
+    CellidError
+        If it cannot be read.
+    """
     try:
         return pd.read_csv(run_folder / "history.csv")
     except OSError as error:

@@ -5,8 +5,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from cellid.config import Recipe
-from cellid.recipes import write_recipe
+from cellid.recipes import AnyRecipe, write_recipe
 
 
 def make_page(title: str, subtitle: str, sections: Mapping[str, str]) -> str:
@@ -31,7 +30,7 @@ def make_page(title: str, subtitle: str, sections: Mapping[str, str]) -> str:
     )
 
 
-def show_recipe(recipe: Recipe) -> str:
+def show_recipe(recipe: AnyRecipe) -> str:
     """Return all settings, folded away."""
     return (
         "<p class=note>Saved as recipe.toml beside each model; it trains the same again.</p>"

@@ -1,7 +1,7 @@
 """What a run amounts to, in sentences for a biologist."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 
 import pandas as pd
@@ -18,7 +18,7 @@ from cellid.runs import RunConfig
 _FEW_GROUPS = 5
 
 _UNIT = {"field": "field", "well": "well", "folder": "folder"}
-_SEEN = {
+SEEN = {
     "test": "that it had never seen",
     "validation": "that also chose its best epoch and its thresholds, so the scores flatter it",
     "train": "that it was trained on, so the scores flatter it",
@@ -70,13 +70,13 @@ def describe_scores(evaluation: Evaluation, scores: Mapping[str, Interval]) -> s
     iou = evaluation.settings.iou_threshold
     text = (
         f"It was judged on {count(len(crops), 'crop')} of {count(n_groups, unit)} "
-        f"{_SEEN[evaluation.split]}. Of every 100 labelled nuclei it finds "
+        f"{SEEN[evaluation.split]}. Of every 100 labelled nuclei it finds "
         f"<b>{_percent(scores['instance_recall'])}</b>, and of every 100 nuclei that it reports, "
         f"<b>{_percent(scores['instance_precision'])}</b> match a labelled one (they share at "
         f"least {iou:.0%} of their joint area). "
         f"{_describe_counts(scores, len(crops))}"
     )
-    return f"<p>{text}</p>{_describe_intervals(n_groups, unit, evaluation.settings.confidence)}"
+    return f"<p>{text}</p>{describe_intervals(n_groups, unit, evaluation.settings.confidence)}"
 
 
 def _describe_counts(scores: Mapping[str, Interval], n_crops: int) -> str:
@@ -93,7 +93,8 @@ def _describe_counts(scores: Mapping[str, Interval], n_crops: int) -> str:
     return f"{text}; over all crops it counts {total if bias else 'exactly as many'} than labelled."
 
 
-def _describe_intervals(n_groups: int, unit: str, confidence: float) -> str:
+def describe_intervals(n_groups: int, unit: str, confidence: float) -> str:
+    """Return a note on what intervals are over, such as several fields."""
     if n_groups == 1:
         text = (
             f"All of it comes from a single {unit}, so nothing can be said about how far the "
@@ -121,13 +122,28 @@ def _percent(interval: Interval) -> str:
 
 def make_tiles(evaluation: Evaluation, scores: Mapping[str, Interval]) -> str:
     """Return the four scores to look at first, each with its interval as a bar."""
+    return show_tiles(
+        [
+            ("instance_recall", "Nuclei found", "of those labelled: recall"),
+            ("instance_precision", "Findings right", "of those found: precision"),
+            ("instance_f1", "Both in one", f"F1 at IoU {evaluation.settings.iou_threshold:g}"),
+            ("count_mae", "Count error", "nuclei a crop, on average"),
+        ],
+        scores,
+    )
+
+
+def show_tiles(chosen: Iterable[tuple[str, str, str]], scores: Mapping[str, Interval]) -> str:
+    """Return scores as tiles.
+
+    Parameters
+    ----------
+    chosen : iterable of (str, str, str)
+        Name of the score, title and meaning.
+    scores : mapping of str to Interval
+    """
     tiles = []
-    for name, title, meaning in (
-        ("instance_recall", "Nuclei found", "of those labelled: recall"),
-        ("instance_precision", "Findings right", "of those found: precision"),
-        ("instance_f1", "Both in one", f"F1 at IoU {evaluation.settings.iou_threshold:g}"),
-        ("count_mae", "Count error", "nuclei a crop, on average"),
-    ):
+    for name, title, meaning in chosen:
         interval = scores[name]
         known = not math.isnan(interval.low)
         tiles.append(

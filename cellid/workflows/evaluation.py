@@ -7,6 +7,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from cellid.dataset import Dataset
+from cellid.dataset.patches import PatchSource
 from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.folders import path_from
@@ -107,16 +108,18 @@ def predict_split(run: Run, dataset: Dataset, split: str, folder: Path) -> Path:
             write_labels(temporary / "labels" / f"{crop_id}.tif", nuclei.labels)
             counts.append({"id": crop_id, **describe_counts(nuclei), "scale": scale})
         write_table(temporary / COUNTS, pd.DataFrame(counts))
-        write_json(temporary / ABOUT, describe_evaluation(run, dataset, split, folder))
+        write_json(temporary / ABOUT, describe_evaluation(run.folder, dataset, split, folder))
     return folder
 
 
-def describe_evaluation(run: Run, dataset: Dataset, split: str, folder: Path) -> dict[str, str]:
+def describe_evaluation(
+    run_folder: Path, data: Dataset | PatchSource, split: str, folder: Path
+) -> dict[str, str]:
     """Return what `evaluation.json` says in an evaluation folder."""
     return {
-        "run": path_from(folder, run.folder),
-        "dataset": path_from(folder, dataset.folder),
-        "dataset_hash": dataset.info.manifest_hash,
+        "run": path_from(folder, run_folder),
+        "dataset": path_from(folder, data.folder),
+        "dataset_hash": data.hash,
         "split": split,
     }
 

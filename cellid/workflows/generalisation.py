@@ -146,7 +146,7 @@ def _match_size(run: Run, dataset: Dataset) -> Run:
 
 def _predict_once(run: Run, dataset: Dataset, split: str, folder: Path) -> None:
     """Write an evaluation folder, unless it is there and of the same."""
-    about = describe_evaluation(run, dataset, split, folder)
+    about = describe_evaluation(run.folder, dataset, split, folder)
     try:
         done = json.loads((folder / ABOUT).read_text(encoding="utf-8")) == about
     except (OSError, ValueError):  # of JSON and UTF-8: ValueError

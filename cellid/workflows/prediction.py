@@ -1,6 +1,6 @@
 """A trained run on files: images in, label images and tables out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -64,22 +64,14 @@ def predict(
     CellidError
         If there is nothing to predict, or ``out`` holds files.
     """
-    files, problems = _open_all(images, settings, say)
-    if not files:
-        raise CellidError(
-            ", ".join(map(str, images)),
-            expected="at least one image that can be read",
-            got="\n".join(problems.values()) or "none",
-            remedy="give images, or a folder that holds some",
-        )
+    files, problems = open_files(images, settings, say)
     n_frames = sum(file.n_frames for file in files)
-    say(f"{len(files)} files, {n_frames} frames")
     new_folder(out, overwrite)
     names = safe_names(file.name for file in files)
     unlike = UnlikeFrames()
     with (
-        _table(out / "objects.csv") as write_objects,
-        _table(out / "counts.csv") as write_counts,
+        appending_table(out / "objects.csv") as write_objects,
+        appending_table(out / "counts.csv") as write_counts,
         tqdm(total=n_frames, desc="predict", unit="frame") as bar,
     ):
         for name, file in zip(names, files, strict=True):
@@ -92,15 +84,33 @@ def predict(
             except CellidError as error:
                 problems[str(file.path)] = str(error)
     tell_unlike(unlike.describe(), say)
-    for problem in problems.values():
-        say(f"left out: {problem}")
+    tell_problems(problems, say)
     return problems
 
 
-def _open_all(
+def tell_problems(problems: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Say why files were left out."""
+    for problem in problems.values():
+        say(f"left out: {problem}")
+
+
+def open_files(
     images: Sequence[Path], settings: InputSettings, say: Callable[[str], None]
 ) -> tuple[list[ImageFile], dict[str, str]]:
-    """Open the files, describe the first few, and say what was wrong with the others."""
+    """Open images, stacks and folders of them; describe the first few, and say how many.
+
+    Returns
+    -------
+    files : list of ImageFile
+        Each scene of a file.
+    problems : dict of str to str
+        What was wrong with the others.
+
+    Raises
+    ------
+    CellidError
+        If none can be read.
+    """
     files: list[ImageFile] = []
     problems = {}
     for path in dict.fromkeys(path for given in images for path in list_images(given)):
@@ -113,6 +123,14 @@ def _open_all(
                 files.append(file)
             except CellidError as error:
                 problems[f"{path}, scene {scene}" if scene else str(path)] = str(error)
+    if not files:
+        raise CellidError(
+            ", ".join(map(str, images)),
+            expected="at least one image that can be read",
+            got="\n".join(problems.values()) or "none",
+            remedy="give images, or a folder that holds some",
+        )
+    say(f"{len(files)} files, {sum(file.n_frames for file in files)} frames")
     return files, problems
 
 
@@ -175,7 +193,7 @@ def _rows(
 
 
 @contextmanager
-def _table(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+def appending_table(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Give a function that appends rows to a CSV file, which appears when the block ends."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
 

@@ -42,6 +42,25 @@ def train(
     CellidError
         If there is too little to train on, or ``out`` holds another or a finished training.
     """
+    prepare_run_folder(out, overwrite)
+    return train_model(dataset, recipe, out, say)
+
+
+def prepare_run_folder(out: Path, overwrite: bool) -> None:
+    """Make sure that a training may begin in a folder, or go on.
+
+    Parameters
+    ----------
+    out : Path
+        The run folder.
+    overwrite : bool
+        Start anew in a folder that holds a training.
+
+    Raises
+    ------
+    CellidError
+        If ``out`` holds a finished training, and ``overwrite`` is off.
+    """
     if overwrite:
         # without these two the folder is that of a new training; other files are replaced
         (out / "config.json").unlink(missing_ok=True)
@@ -53,7 +72,6 @@ def train(
             got="a finished training",
             remedy="name another folder, or give --overwrite to train anew",
         )
-    return train_model(dataset, recipe, out, say)
 
 
 def train_once(

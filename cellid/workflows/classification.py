@@ -1,0 +1,207 @@
+"""Classifiers of patches: trained, scored and used on files."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from cellid.config import ClassifierRecipe, InputSettings, OutputSettings
+from cellid.dataset.patches import PatchSource, open_patches
+from cellid.errors import CellidError
+from cellid.imaging.overlay import lay_heat, stretch_contrast
+from cellid.imaging.patches import average_patches, patch_boxes
+from cellid.io.folder_writers import replacing_folder
+from cellid.io.frames import read_frame
+from cellid.io.image_file import ImageFile
+from cellid.io.names import safe_names
+from cellid.io.tiff_writers import StackWriter
+from cellid.io.writers import new_folder, write_json, write_png, write_table
+from cellid.models.classifier import Classifier, classify
+from cellid.report.classifier import PATCHES, write_classifier_report
+from cellid.report.scoring import ABOUT
+from cellid.training.train_classifier import train_classifier
+from cellid.workflows.evaluation import EVALUATION, describe_evaluation
+from cellid.workflows.prediction import appending_table, open_files, tell_problems
+from cellid.workflows.training import prepare_run_folder
+
+
+def train_on_patches(
+    images: Path,
+    out: Path,
+    recipe: ClassifierRecipe,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Classifier:
+    """Train a classifier; called again after an interruption, it goes on.
+
+    Parameters
+    ----------
+    images : Path
+        A dataset folder, or a folder with a subfolder of images for each class.
+    out : Path
+        The run folder: new, or that of the same training, interrupted.
+    recipe : ClassifierRecipe
+    overwrite : bool
+        Start anew in a folder that holds a training.
+    say : callable
+        Told what was understood.
+
+    Raises
+    ------
+    CellidError
+        If there is too little to train on, or ``out`` holds another or a finished training.
+    """
+    source = open_patches(images, recipe)
+    prepare_run_folder(out, overwrite)
+    return train_classifier(source, recipe, out, say)
+
+
+def evaluate_classifier(
+    run: Classifier, images: Path, out: Path | None = None, split: str = "test"
+) -> Path:
+    """Score a classifier on a split of a data set, or of folders by class, and write the report.
+
+    Parameters
+    ----------
+    run : Classifier
+    images : Path
+        As `train_on_patches`.
+    out : Path or None
+        Folder for `evaluation` and `report.html`; none: the run's own.
+    split : str
+        ``"train"``, ``"validation"``, ``"test"`` or ``"all"``.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    CellidError
+        If the split is empty, or cannot be that of the training any more.
+    """
+    out = out or run.folder
+    source = open_patches(images, run.config.recipe)
+    _check_split(run, source, split)
+    patches = source.patches(split, run.config.recipe.patches.overlap)
+    table = patches.table.drop(columns="field").assign(probability=np.nan)
+    with tqdm(total=len(table), desc=f"classify {split}", unit="patch") as bar:
+        for number, field in enumerate(patches.fields):
+            rows = patches.table["field"] == number
+            table.loc[rows, "probability"] = classify(
+                run, field, patches.boxes[rows], patches.size_px, bar
+            )
+    folder = out / EVALUATION
+    with replacing_folder(folder, overwrite=True) as temporary:
+        write_table(temporary / PATCHES, table)
+        write_json(temporary / ABOUT, describe_evaluation(run.folder, source, split, folder))
+    return write_classifier_report(run.folder, folder, out)
+
+
+def predict_classes(
+    run: Classifier,
+    images: Sequence[Path],
+    out: Path,
+    settings: InputSettings,
+    outputs: OutputSettings,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> dict[str, str]:
+    """Say of overlapping patches of image files how probable objects in them are.
+
+    Parameters
+    ----------
+    run : Classifier
+    images : sequence of Path
+        Images, stacks, or folders of them.
+    out : Path
+        Gets `patches.csv`, a row a patch, and `overlays/NAME.png`.
+    settings : InputSettings
+        Axes, channel and pixel size.
+    outputs : OutputSettings
+        What is written besides the table: overlays, or `probability/NAME.tif`, the mean
+        probability of the patches over each pixel.
+    overwrite : bool
+        Replace files that are there.
+    say : callable
+        Told what was understood.
+
+    Returns
+    -------
+    dict of str to str
+        The files that could not be predicted, and why.
+
+    Raises
+    ------
+    CellidError
+        If there is nothing to predict, or ``out`` holds files.
+    """
+    files, problems = open_files(images, settings, say)
+    new_folder(out, overwrite)
+    names = safe_names(file.name for file in files)
+    with (
+        appending_table(out / PATCHES) as write_rows,
+        tqdm(total=sum(file.n_frames for file in files), desc="predict", unit="frame") as bar,
+    ):
+        for name, file in zip(names, files, strict=True):
+            try:
+                for rows in _predict_file(run, file, name, out, settings, outputs):
+                    write_rows(rows)
+                    bar.update()
+            except CellidError as error:
+                problems[str(file.path)] = str(error)
+    tell_problems(problems, say)
+    return problems
+
+
+def _predict_file(
+    run: Classifier,
+    file: ImageFile,
+    name: str,
+    out: Path,
+    settings: InputSettings,
+    outputs: OutputSettings,
+) -> Iterator[pd.DataFrame]:
+    """Write the images of one file; yield each frame's rows."""
+    recipe, pixel_size_um = run.config.recipe, settings.pixel_size_um or file.pixel_size_um
+    size_px = run.patch_px(pixel_size_um)
+    classes = np.array([recipe.patches.negative, recipe.patches.positive])
+    with ExitStack() as stack:
+        maps = (
+            stack.enter_context(
+                StackWriter(out / "probability" / f"{name}.tif", file.n_frames, pixel_size_um)
+            )
+            if outputs.probability
+            else None
+        )
+        for number in range(file.n_frames):
+            image = read_frame(file, number, settings)
+            boxes = patch_boxes(image.shape, size_px, recipe.predict.overlap)
+            probabilities = classify(run, run.prepare(image), boxes, size_px)
+            heat = average_patches(probabilities, boxes, image.shape)
+            if maps is not None:
+                maps.write(heat)
+            if outputs.overlays and number == 0:
+                write_png(out / "overlays" / f"{name}.png", lay_heat(stretch_contrast(image), heat))
+            rows = pd.DataFrame(boxes, columns=["y0", "x0", "y1", "x1"])
+            rows.insert(0, "file", file.label)
+            rows.insert(1, "frame", number)
+            rows["probability"] = probabilities.round(5)
+            rows["class"] = classes[(probabilities >= run.config.threshold).astype(int)]
+            yield rows
+
+
+def _check_split(run: Classifier, source: PatchSource, split: str) -> None:
+    """Raise if folders by class have changed: their images would be shared out otherwise."""
+    known = run.config.provenance["dataset_hash"] == source.hash
+    if source.by_class and split != "all" and not known:
+        raise CellidError(
+            source.folder,
+            expected="the images that it was trained on, for they tell which it has not seen",
+            got="others",
+            remedy="score other images with --split all",
+        )
