@@ -13,7 +13,8 @@ MIN_PATCHES = 5
 
 _UMAP_NEIGHBOURS = 15  # umap-learn's own default
 
-Embedder = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Floats = NDArray[np.float32]
+Embedder = Callable[[Floats], Floats]
 """Takes (N, K) vectors, at least `MIN_PATCHES`; returns (N, 2) places."""
 
 
@@ -37,16 +38,28 @@ def make_embedder(settings: ExplainSettings, seed: int) -> Embedder | None:
         return None
     if settings.embedding == "umap":
         umap = import_extra("umap", "umap")
-        return lambda vectors: umap.UMAP(
-            n_neighbors=min(_UMAP_NEIGHBOURS, len(vectors) - 1),
-            # Its own start takes eigenvectors, which few patches do not have
-            init="pca",
-            random_state=seed,
-            n_jobs=1,  # as a seed asks for
-        ).fit_transform(vectors)
-    manifold = import_extra("sklearn.manifold", "explain")
-    return lambda vectors: manifold.TSNE(
-        perplexity=min(settings.perplexity, (len(vectors) - 1) / 3),
-        init="pca",
-        random_state=seed,
-    ).fit_transform(vectors)
+
+        def reduce(vectors: Floats) -> Floats:
+            return umap.UMAP(
+                n_neighbors=min(_UMAP_NEIGHBOURS, len(vectors) - 1),
+                # Its own start takes eigenvectors, which few patches do not have
+                init="pca",
+                random_state=seed,
+                n_jobs=1,  # as a seed asks for
+            ).fit_transform(vectors)
+    else:
+        manifold = import_extra("sklearn.manifold", "explain")
+
+        def reduce(vectors: Floats) -> Floats:
+            return manifold.TSNE(
+                perplexity=min(settings.perplexity, (len(vectors) - 1) / 3),
+                init="pca",
+                random_state=seed,
+            ).fit_transform(vectors)
+
+    def embed(vectors: Floats) -> Floats:
+        if (vectors == vectors[0]).all():  # without a principal component to begin with
+            return np.zeros((len(vectors), 2), np.float32)
+        return reduce(vectors)
+
+    return embed

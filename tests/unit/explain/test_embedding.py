@@ -20,6 +20,11 @@ def test_two_kinds_of_few_patches_part_and_a_seed_repeats() -> None:
     assert distances[alike].max() < distances[~alike].min()
 
 
+def test_patches_that_are_all_alike_are_in_one_place() -> None:
+    places = make_embedder(ExplainSettings(), 1)(np.ones((MIN_PATCHES, 4), np.float32))
+    assert places.tolist() == [[0, 0]] * MIN_PATCHES
+
+
 def test_none_is_a_choice() -> None:
     assert make_embedder(ExplainSettings(embedding="none"), 1) is None
 
