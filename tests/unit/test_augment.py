@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cellid.augment import sample_window
-from cellid.config import AugmentSettings
+from cellid.augment import change_patch, sample_window
+from cellid.config import AugmentSettings, PatchAugmentSettings
 
 NOTHING = AugmentSettings(rotation_deg=0, shift=0, shear_deg=0, flips=False)
 EVERYTHING = AugmentSettings(shift=0.4, shear_deg=30, zoom=0.4)
@@ -203,3 +203,27 @@ def test_noise_is_white_and_within_its_bound() -> None:
     loudest = windows[int(np.argmax(levels))]
     neighbours = np.corrcoef(loudest[:, 1:].ravel(), loudest[:, :-1].ravel())[0, 1]
     assert abs(neighbours) < 0.05
+
+
+def test_a_patch_is_lit_by_two_factors_and_turned() -> None:
+    settings = PatchAugmentSettings(rotation_deg=0, flips=False, noise=0)
+    patch = np.random.default_rng(1).uniform(size=(8, 8, 1)).astype(np.float32)
+    means, spreads = [], []
+    for seed in range(200):
+        lit = change_patch(patch, settings, np.random.default_rng(seed))
+        assert lit.shape == patch.shape
+        means.append(lit.mean() / patch.mean())
+        spreads.append(lit.std() / patch.std() / means[-1])
+        # One line through all pixels: nothing but brightness and contrast has changed
+        assert np.corrcoef(lit.ravel(), patch.ravel())[0, 1] == pytest.approx(1)
+    for factors in (means, spreads):
+        assert 0.7 <= min(factors) < 0.72
+        assert 1.28 < max(factors) <= 1.3
+    turned = change_patch(patch, PatchAugmentSettings(jitter=0, noise=0), np.random.default_rng(0))
+    assert not np.allclose(turned, patch)
+    grey = np.full((8, 8, 1), 0.5, np.float32)
+    noisy = [
+        change_patch(grey, PatchAugmentSettings(jitter=0, noise=0.1), np.random.default_rng(seed))
+        for seed in range(50)
+    ]
+    assert 0.07 < max(each.std() for each in noisy) < 0.12

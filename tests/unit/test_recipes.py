@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from cellid import config
 from cellid.config import (
     BinaryFocalSettings,
+    ClassifierRecipe,
     CombinedSettings,
     DiceSettings,
     FocalSettings,
@@ -25,6 +26,7 @@ from cellid.errors import CellidError
 from cellid.recipes import (
     PRESETS,
     describe_settings,
+    load_any_recipe,
     load_recipe,
     override_settings,
     setting_names,
@@ -90,6 +92,24 @@ def test_the_thesis_preset_is_the_thesis() -> None:
 def test_fast_is_the_preset_where_none_is_named() -> None:
     assert load_recipe() == load_recipe("fast")
     assert load_recipe().model.filters == 16
+
+
+def test_a_preset_of_another_task_has_settings_of_its_own(tmp_path: Path) -> None:
+    recipe = load_any_recipe("adhesion-classifier", overrides=["train.loss.name=focal"])
+    assert isinstance(recipe, ClassifierRecipe)
+    assert (recipe.patches.size_px, recipe.patches.input_px) == (64, 128)
+    assert ClassifierRecipe().patches.network_px == 255
+    file = tmp_path / "recipe.toml"
+    file.write_text(write_recipe(recipe))
+    assert load_any_recipe(file=file) == recipe
+    assert load_any_recipe("fast") == load_recipe("fast")
+    with pytest.raises(CellidError, match="the preset of another task"):
+        load_recipe(file=file)
+    with pytest.raises(CellidError, match=r"did you mean patches\.size_px"):
+        load_any_recipe("adhesion-classifier", overrides=["patch.size_px=3"])
+    for wrong in ("patches.positive=non_focal", "patches.source_pattern=cell_*"):
+        with pytest.raises(CellidError, match="setting patches"):
+            load_any_recipe("adhesion-classifier", overrides=[wrong])
 
 
 @pytest.mark.parametrize("preset", PRESETS)

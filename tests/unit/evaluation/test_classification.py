@@ -7,6 +7,8 @@ from cellid.errors import CellidError
 from cellid.evaluation.bootstrap import bootstrap_interval
 from cellid.evaluation.classification import (
     Classified,
+    at_threshold,
+    best_threshold,
     calibration_curve,
     calibration_error,
     classification_intervals,
@@ -170,3 +172,20 @@ def test_what_does_not_fit_is_refused(true, probabilities):
 def test_no_fields_are_refused():
     with pytest.raises(CellidError, match="at least one evaluated image"):
         score_classes([])
+
+
+def test_the_best_threshold_lies_between_what_it_parts() -> None:
+    positive = np.array([True, True, False, True, False])
+    scores = np.array([0.9, 0.8, 0.6, 0.5, 0.1])
+    # F1 from the top: 0.5, 0.8, 4/6, 6/7, 6/8
+    assert best_threshold(positive, scores) == (pytest.approx(0.3), pytest.approx(6 / 7))
+    assert best_threshold(np.array([True]), np.array([0.4])) == (pytest.approx(0.2), 1.0)
+
+
+def test_a_threshold_decides_and_leaves_the_order() -> None:
+    probabilities = np.array([0.0, 0.19, 0.2, 0.6, 1.0])
+    stretched = at_threshold(probabilities, 0.2)
+    assert stretched.argmax(axis=1).tolist() == [0, 0, 1, 1, 1]
+    assert (np.diff(stretched[:, 1]) > 0).all()
+    np.testing.assert_allclose(stretched.sum(axis=1), 1)
+    np.testing.assert_allclose(stretched[[0, 3, 4], 1], [0, 0.75, 1])
