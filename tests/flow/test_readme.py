@@ -66,9 +66,9 @@ def test_commands_on_own_images(
 
 
 def test_settings_named_in_readme_exist() -> None:
-    from cellid.config import Recipe
+    from cellid.config import ClassifierRecipe, Recipe
     from cellid.recipes import setting_names
 
     named = set(re.findall(r"--set ([a-z_.]+)=", README))
     assert named
-    assert named <= set(setting_names(Recipe))
+    assert named <= {name for kind in (Recipe, ClassifierRecipe) for name in setting_names(kind)}
