@@ -177,10 +177,10 @@ def parse_settings(kind: type[_Kind], values: Mapping[str, Any], subject: str) -
                 remedy="choose one of them",
             ) from None
         raise CellidError(
-            f"setting {key} ({subject})",
-            expected=first["msg"],
+            f"setting {key} ({subject})" if key else subject,
+            expected=first["msg"].removeprefix("Value error, "),
             got=repr(first.get("input")),
-            remedy=f"correct {key}",
+            remedy=f"correct {key or 'what it says'}",
         ) from None
 
 
@@ -231,7 +231,7 @@ def _locate(
         choices = _choices(field) if field else {}
         inner = field.annotation if field else None
         inside = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
-    return ".".join(parts) or kind.__name__, choice
+    return ".".join(parts), choice
 
 
 def _unknown_setting(kind: type[BaseModel], key: str, subject: str) -> CellidError:
@@ -241,7 +241,8 @@ def _unknown_setting(kind: type[BaseModel], key: str, subject: str) -> CellidErr
         f"setting {key} ({subject})",
         expected="a setting that exists",
         got=f"{key!r}, which does not",
-        remedy=f"did you mean {near[0]}? `cellid settings` lists all",
+        remedy=f"did you mean {near[0]}?"
+        + " `cellid settings` lists all" * (kind in _KINDS.values()),
     )
 
 

@@ -1,9 +1,9 @@
 """Settings of a study: which trainings are compared, and how."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cellid.config.base import Settings
 from cellid.config.scores import DetectionSettings
@@ -15,6 +15,14 @@ class Range(Settings):
     low: float | int = Field(0, description="the least; whole numbers search whole numbers")
     high: float | int = Field(1, description="the greatest")
     log: bool = Field(False, description="try as many from 1 to 10 as from 10 to 100")
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError("low must be less than high")
+        if self.log and self.low <= 0:
+            raise ValueError("low must be above 0 with log = true")
+        return self
 
 
 class StudySettings(Settings):

@@ -221,7 +221,9 @@ def test_an_interrupted_search_tries_what_it_would_have_and_never_looks_at_the_t
         (GRID, r"no \[search\]"),
         ('[search]\n"train.dropout" = {low = 0, high = 1}', "a setting that exists"),
         ('[search]\n"model.dropout" = {low = 0, high = 2}', r"model\.dropout"),
-        ('[search]\n"model.depth" = {low = 1, hihg = 2}', "did you mean high"),
+        ('[search]\n"model.depth" = {low = 1, hihg = 2}', r"did you mean high\?$"),
+        ('[search]\n"model.depth" = {low = 3, high = 2}', "low must be less than high"),
+        ('[search]\n"model.dropout" = {low = 0, high = 0.5, log = true}', "low must be above 0"),
     ],
 )
 def test_what_cannot_be_searched_is_told(write: Callable[..., Path], text: str, told: str) -> None:
