@@ -108,9 +108,6 @@ class ClassifierTrainSettings(Settings):
     patience: int = Field(10, ge=1, description="epochs without a better validation F1")
     batch_size: int = Field(16, ge=2, description="patches a step")
     learning_rate: float = Field(1e-4, gt=0, description="Adam's step size")
-    best_by: Literal["f1", "loss"] = Field(
-        "f1", description="the validation score by which the best epoch is chosen"
-    )
     loss: ClassLossSettings = Field(BceSettings(), description="what training makes small")
     class_weights: Literal["equal", "balanced"] = Field(
         "equal",
@@ -129,6 +126,11 @@ class ClassifierTrainSettings(Settings):
     deterministic: bool = Field(
         False, description="bitwise repeatable; slower (one thread within an operation)"
     )
+
+    @property
+    def best_by(self) -> str:
+        """The validation score by which the best epoch is chosen."""
+        return "f1"
 
 
 class ClassifySettings(Settings):

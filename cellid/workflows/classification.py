@@ -9,6 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from cellid.config import ClassifierRecipe, InputSettings, OutputSettings
+from cellid.dataset import ALL
 from cellid.dataset.patches import PatchSource, open_patches
 from cellid.errors import CellidError
 from cellid.imaging.overlay import lay_heat, stretch_contrast
@@ -198,7 +199,7 @@ def _predict_file(
 def _check_split(run: Classifier, source: PatchSource, split: str) -> None:
     """Raise if folders by class have changed: their images would be shared out otherwise."""
     known = run.config.provenance["dataset_hash"] == source.hash
-    if source.by_class and split != "all" and not known:
+    if source.by_class and split != ALL and not known:
         raise CellidError(
             source.folder,
             expected="the images that it was trained on, for they tell which it has not seen",
