@@ -75,6 +75,7 @@ def write_classifier_report(run_folder: Path, evaluation: Path, out: Path) -> Pa
         "Summary": _write_summary(judged, scores[0], history),
         "Scores": make_table(["Class", *_COLUMNS.values()], [("", rows)])
         + _write_confusions(judged)
+        + "<h3>Thresholds and probabilities</h3>"
         + draw_in_themes(
             out / "thresholds.png",
             lambda theme: draw_thresholds(judged, theme),
@@ -181,7 +182,10 @@ def _write_mistakes(judged: JudgedPatches) -> str:
             False,
         ),
     )
-    parts = []
+    parts = [
+        f"<p class=note>Bold: the probability of {escape(settings.positive)}. Pictures show the "
+        "square root of intensities, in which the faint is seen beside the bright.</p>"
+    ]
     for title, wrong, ascending in kinds:
         shown = judged.table[wrong].sort_values("probability", ascending=ascending)[:_EACH]
         figures = "".join(_show_patch(judged, row) for row in shown.itertuples())
