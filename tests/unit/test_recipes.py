@@ -271,7 +271,7 @@ def test_an_unknown_preset_is_refused(tmp_path: Path) -> None:
 def test_other_settings_take_overrides_too() -> None:
     settings = override_settings(SimulateSettings, ["tiles=1", 'wells=["C3"]'])
     assert (settings.tiles, settings.wells) == (1, ("C3",))
-    with pytest.raises(CellidError, match="^--set") as caught:
+    with pytest.raises(CellidError, match=r"^--set") as caught:
         override_settings(SimulateSettings, ["ring=[0.7, 0.2]"])
     assert "must rise" in caught.value.expected
 
