@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from cellid.io.writers import write_png
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -63,6 +66,29 @@ def test_commands_on_own_images(
     for named in (*tables, "tracked.tif", "movie.mp4", "trackmate.xml"):
         assert f"`{named}`" in README
         assert list(tmp_path.glob(f"tracks/*/{named}"))
+
+
+@pytest.mark.slow
+def test_commands_on_focal_adhesions(
+    cellid: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(1)
+    for number in range(8):
+        mask = np.zeros((64, 96), np.uint8)
+        for x, y in random.integers(4, (44, 60), (4, 2)):  # the right half is empty
+            mask[y - 2 : y + 2, x - 3 : x + 3] = 255
+        write_png(tmp_path / "masks" / f"{number}.png", mask)
+        light = random.normal(30, 5, mask.shape) + mask // 2
+        write_png(tmp_path / "images" / f"{number}.png", light.clip(0, 255).astype(np.uint8))
+    monkeypatch.chdir(tmp_path)
+    small = ("patches.size_px=16", "patches.input_px=32", "train.epochs=1")
+    small = [word for setting in small for word in ("--set", setting)]
+    assert cellid(*_command("cellid label --phase")[1:]) == 0
+    assert cellid(*_command("cellid train adhesions")[1:], *small) == 0
+    assert cellid("evaluate", "my-classifier", "--dataset", "adhesions") == 0
+    assert (tmp_path / "my-classifier" / "report.html").exists()
+    assert cellid(*_command("cellid explain")[1:]) == 0
+    assert (tmp_path / "why" / "explain.html").exists()
 
 
 def test_settings_named_in_readme_exist() -> None:
