@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from cellid.config import Recipe
-from cellid.errors import CellidError
+from cellid.errors import CellidError, DiskFullError
 from cellid.nn.startup import start_keras
 from cellid.workflows.study_plan import PlannedRun
 
@@ -58,6 +58,11 @@ def train_in_processes(
     ------
     PlannedRun, str or None
         A run that has ended, and what went wrong with it; in the order in which they end.
+
+    Raises
+    ------
+    DiskFullError
+        For a run; the others are ended, as each would fail in turn.
     """
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
     waiting, free = deque(runs), deque(places)
@@ -149,7 +154,7 @@ def _train(
     try:
         train_and_evaluate(dataset, folder, recipe, split)
     except CellidError as error:
-        failure.send(str(error))
+        failure.send(error)
 
 
 def _end_with_parent() -> None:
@@ -161,10 +166,13 @@ def _end_with_parent() -> None:
 
 
 def _tell_failure(ended: _Running) -> str | None:
-    """Return what went wrong with a run that has ended."""
+    """Return what went wrong with a run that has ended; a full disk is raised."""
     if ended.failure.poll():
         with suppress(EOFError):  # it ended without a word
-            return str(ended.failure.recv())
+            error = ended.failure.recv()
+            if isinstance(error, DiskFullError):
+                raise error
+            return str(error)
     status = ended.process.exitcode
     if status == 0:
         return None

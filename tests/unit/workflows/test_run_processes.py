@@ -1,13 +1,22 @@
 """Trainings in processes of their own: where they run, and what is heard of those that fail."""
 
+import errno
+import multiprocessing
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from cellid.config import Recipe
+from cellid.errors import DiskFullError
+from cellid.io.writers import told_as_user_error
 from cellid.workflows import run_processes
-from cellid.workflows.run_processes import find_places, train_in_processes
+from cellid.workflows.run_processes import (
+    _Running,
+    _tell_failure,
+    find_places,
+    train_in_processes,
+)
 from cellid.workflows.study_plan import PlannedRun
 
 
@@ -39,3 +48,11 @@ def test_what_a_process_dies_of_is_told(tmp_path: Path) -> None:
     assert failure is not None
     assert "expected: a dataset folder" in failure
     assert (run.folder / "log.txt").exists()
+
+
+def test_a_full_disk_stops_the_others(tmp_path: Path) -> None:
+    hear, tell = multiprocessing.Pipe(duplex=False)
+    tell.send(told_as_user_error(tmp_path, OSError(errno.ENOSPC, "No space left on device")))
+    run = PlannedRun({}, Recipe(), tmp_path)
+    with pytest.raises(DiskFullError):
+        _tell_failure(_Running(run, multiprocessing.Process(), hear, {}))
