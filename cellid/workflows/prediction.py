@@ -89,9 +89,10 @@ def predict(
 
 
 def tell_problems(problems: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Say why files were left out."""
-    for problem in problems.values():
-        say(f"left out: {problem}")
+    """Say which files were left out, and why."""
+    for file, problem in problems.items():
+        named = problem if problem.startswith(file) else f"{file}: {problem}"
+        say(f"left out: {named}")
 
 
 def open_files(

@@ -77,10 +77,15 @@ def test_files_are_predicted_and_one_that_cannot_be_read_stops_none(
     write_image(images / "b.tif", image)
     write_image(images / "colour.tif", np.dstack([image] * 3))
     (images / "a.tif").write_bytes(b"no image")
+    said: list[str] = []
+    outputs = OutputSettings(probability=True)
     problems = predict_classes(
-        tiny_classifier, [images], out, InputSettings(), OutputSettings(probability=True)
+        tiny_classifier, [images], out, InputSettings(), outputs, say=said.append
     )
     assert {Path(name).name for name in problems} == {"a.tif", "colour.tif"}
+    left_out = [line.splitlines()[0] for line in said if line.startswith("left out")]
+    files = (images / "a.tif", f"{images / 'colour.tif'}: image")
+    assert sorted(left_out) == [f"left out: {file}" for file in files]
     table = pd.read_csv(out / "patches.csv")
     assert list(table) == ["file", "frame", "y0", "x0", "y1", "x1", "probability", "class"]
     assert len(table) == 7 * 8  # of 16 px, half over each other, in 64×72
