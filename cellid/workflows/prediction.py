@@ -91,7 +91,7 @@ def predict(
 def tell_problems(problems: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Say which files were left out, and why."""
     for file, problem in problems.items():
-        named = problem if problem.startswith(file) else f"{file}: {problem}"
+        named = problem if file in problem.splitlines()[0] else f"{file}: {problem}"
         say(f"left out: {named}")
 
 
