@@ -16,6 +16,7 @@ import pytest
 from cellid.config import Recipe, TrainSettings
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
+from cellid.imaging.appearance import summarise_appearance
 from cellid.models.run import Run, load_run
 from cellid.recipes import load_recipe
 from cellid.runs import read_config
@@ -51,6 +52,16 @@ def names(folder: Path) -> set[str]:
 
 def history(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "history.csv")
+
+
+def test_a_run_knows_what_its_training_images_look_like(
+    tiny_run: Run, tiny_dataset: Dataset
+) -> None:
+    config = tiny_run.config
+    samples = prepare_samples(
+        tiny_dataset, "train", config.recipe, config.scale, config.nucleus_diameter_px
+    )
+    assert config.appearance == summarise_appearance(sample.image for sample in samples)
 
 
 def test_a_run_folder_is_all_that_prediction_needs(tiny_run: Run, tiny_recipe: Recipe) -> None:
