@@ -13,13 +13,21 @@ import pandas as pd
 import pytest
 import tifffile
 
-from cellid.config import EvaluateSettings, InputSettings, TrackOutputSettings, TrackSettings
+from cellid.config import (
+    EvaluateSettings,
+    InputSettings,
+    OutputSettings,
+    TrackOutputSettings,
+    TrackSettings,
+)
 from cellid.errors import CellidError, DiskFullError
 from cellid.io.images import open_image
 from cellid.io.tiff_writers import write_image
 from cellid.models.run import Run
+from cellid.runs import AppearanceRange
 from cellid.tracking.drift import DriftMeter
 from cellid.workflows import field, field_pool, time_lapse, time_lapse_field
+from cellid.workflows.prediction import predict
 from cellid.workflows.time_lapse import track
 
 from .disks import draw_disks
@@ -282,6 +290,23 @@ def test_bad_frames_are_listed_and_followed_across(
     assert any(names[5] in problem for problem in problems.values())
     lineage = pd.read_csv(tmp_path / "out/VID_C3_1/lineage.csv")
     assert (lineage["begin"].eq(0) & lineage["end"].eq(6)).sum() >= 3
+
+
+def test_frames_unlike_the_training_images_are_told(
+    tmp_path: Path,
+    disk_run: Run,
+    frames: Path,
+    follow: Follow,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = {"focus": AppearanceRange(low=50.0, high=60.0, sd=0.5)}
+    config = disk_run.config.model_copy(update={"appearance": known})
+    unlike = Run(disk_run.folder, config, disk_run.model)
+    follow(tmp_path / "tracks", run=unlike)
+    assert "  VID_C3_1: 7 frames, " in capsys.readouterr().out
+    quiet = OutputSettings(overlays=False)
+    predict(unlike, [frames], tmp_path / "nuclei", InputSettings(), quiet)
+    assert "  VID_C3_1_00d00h00m.tif: 1 frame, " in capsys.readouterr().out
 
 
 def test_an_empty_field_is_no_error(tmp_path: Path, disk_run: Run, follow: Follow) -> None:
