@@ -57,9 +57,7 @@ def change_patch(patch: Frame, settings: PatchAugmentSettings, rng: np.random.Ge
     side = len(patch)
     turned = _warp(patch, _affine(patch.shape, side, settings, rng), side, cv2.INTER_LINEAR)
     turned = turned.reshape(patch.shape)  # OpenCV drops a single channel
-    brightness, contrast = 1 + settings.jitter * rng.uniform(-1, 1, size=2).astype(np.float32)
-    mean = turned.mean()
-    return _change_intensity(brightness * (mean + contrast * (turned - mean)), settings, rng)
+    return _change_intensity(turned, settings, rng)
 
 
 def _warp(
@@ -98,6 +96,10 @@ def _affine(
 
 
 def _change_intensity(window: Frame, settings: AugmentSettings, rng: np.random.Generator) -> Frame:
+    if isinstance(settings, PatchAugmentSettings) and settings.jitter:
+        brightness, contrast = 1 + settings.jitter * rng.uniform(-1, 1, size=2).astype(np.float32)
+        mean = window.mean()
+        window = brightness * (mean + contrast * (window - mean))
     if settings.contrast:
         window = window * np.float32((1 + settings.contrast) ** rng.uniform(-1, 1))
     if settings.brightness:

@@ -15,6 +15,9 @@ from cellid.config.loss import FocalSettings
 from cellid.config.model import AugmentSettings
 from cellid.config.scores import IntervalSettings
 
+Scaling = Literal["range", "percentiles"]
+"""What of the intensities of an image becomes 0 and 1."""
+
 
 class PatchSettings(Settings):
     """What is judged: square patches of an image (sections 3a and 3b)."""
@@ -32,7 +35,7 @@ class PatchSettings(Settings):
         description="pixels of an object, or all of a smaller one, that make a patch positive; "
         "with less, such as a sliver at its border, it is left out (our choice)",
     )
-    scaling: Literal["range", "percentiles"] = Field(
+    scaling: Scaling = Field(
         "range",
         description="what becomes 0 and 1. range: the limits of the file's data type; "
         "percentiles: the 0.1 and 99.9 percentiles of the whole image",

@@ -132,7 +132,7 @@ class PatchSource:
             table = pd.DataFrame(boxes[sure], columns=["y0", "x0", "y1", "x1"])
             table = table.assign(positive=classes[sure] == POSITIVE, field=number)
             tables.append(table.assign(image=row.id, group=row.group))
-            fields.append(scale_intensity(image, self.settings))
+            fields.append(scale_intensity(image, self.settings.scaling))
         if not sum(map(len, tables)):
             raise CellidError(
                 self.folder,
@@ -147,7 +147,7 @@ class PatchSource:
 
     def field(self, image_id: str) -> Frame:
         """Return a whole image by its id, intensities from 0 to 1."""
-        return scale_intensity(self.read(image_id, 0.0)[0], self.settings)
+        return scale_intensity(self.read(image_id, 0.0)[0], self.settings.scaling)
 
     def _check_channels(self, fields: list[Frame]) -> None:
         found = sorted({count_channels(each) for each in fields})

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cellid.config import PatchSettings
+from cellid.config import Scaling
 from cellid.errors import CellidError
 from cellid.imaging.geometry import rescale_frame
 from cellid.types import Frame, Labels, Mask
@@ -74,15 +74,15 @@ def judge_patches(
     return classes
 
 
-def scale_intensity(image: NDArray[Any], settings: PatchSettings) -> Frame:
+def scale_intensity(image: NDArray[Any], scaling: Scaling) -> Frame:
     """Bring the intensities of an image to 0 to 1.
 
     Parameters
     ----------
     image : (Y, X) or (Y, X, C) array
         As the camera gave it, whole.
-    settings : PatchSettings
-        Its ``scaling``.
+    scaling : {"range", "percentiles"}
+        As `PatchSettings.scaling` says.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def scale_intensity(image: NDArray[Any], settings: PatchSettings) -> Frame:
     CellidError
         If the range of a data type is asked for and it has none.
     """
-    if settings.scaling == "percentiles":
+    if scaling == "percentiles":
         low, high = np.percentile(image, _PERCENTILES, axis=(0, 1))
     elif image.dtype.kind == "f":
         low, high = np.zeros(()), np.ones(())
@@ -103,7 +103,8 @@ def scale_intensity(image: NDArray[Any], settings: PatchSettings) -> Frame:
                 "image",
                 expected="whole numbers, or intensities from 0 to 1",
                 got=f"{image.dtype} from {image.min():g} to {image.max():g}",
-                remedy="set patches.scaling=percentiles, which needs no range",
+                remedy="set patches.scaling=percentiles (of a detector, objects.scaling), which "
+                "needs no range",
             )
     else:
         limits = np.iinfo(image.dtype)

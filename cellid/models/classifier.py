@@ -77,7 +77,7 @@ class Classifier:
                 got=f"{given}, in shape {image.shape}",
                 remedy="choose the channel of the adhesions with --channel",
             )
-        return scale_intensity(image, self.config.recipe.patches)
+        return scale_intensity(image, self.config.recipe.patches.scaling)
 
     def patch_px(self, pixel_size_um: float | None) -> int:
         """Return the side of a patch in images of ``pixel_size_um``, pixels.

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from cellid.config import PatchSettings
 from cellid.errors import CellidError
 from cellid.imaging.patches import (
     DOUBTFUL,
@@ -56,7 +55,7 @@ def test_a_patch_is_positive_by_pixels_of_one_object_or_all_of_a_small_one() -> 
 
 
 def test_intensities_are_scaled_by_the_data_type_or_by_percentiles() -> None:
-    by_range, by_percentiles = PatchSettings(), PatchSettings(scaling="percentiles")
+    by_range, by_percentiles = "range", "percentiles"
     image = np.arange(256, dtype=np.uint8).reshape(16, 16)
     np.testing.assert_allclose(scale_intensity(image, by_range), image / 255, atol=1e-6)
     dim = scale_intensity((image // 4).astype(np.uint16), by_percentiles)
