@@ -7,8 +7,8 @@ through a time-lapse.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -138,6 +138,37 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def chosen(self, which: NDArray[np.generic]) -> "Detections":
+        """Return some of them, by numbers or by a mask (N,)."""
+        return Detections(
+            self.boxes[which],
+            self.scores[which],
+            self.classes[which],
+            None if self.masks is None else self.masks[which],
+        )
+
+    def scaled(self, factor: float) -> "Detections":
+        """Return the same objects in an image that is ``factor`` times as large."""
+        return replace(self, boxes=self.boxes * np.float32(factor))
+
+    def moved(self, down: float, right: float) -> "Detections":
+        """Return the same objects in an image whose corner lies elsewhere, pixels."""
+        return replace(self, boxes=self.boxes + np.array([down, right, down, right], np.float32))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Detections"]) -> "Detections":
+        """Return the objects of several parts of an image as one, the surest first."""
+        if not parts:
+            return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+        masks = [part.masks for part in parts if part.masks is not None]
+        whole = cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.classes for part in parts]),
+            np.concatenate(masks) if masks else None,
+        )
+        return whole.chosen(np.argsort(-whole.scores, kind="stable"))
 
     def paste_masks(self, shape: tuple[int, int]) -> Iterator[tuple[Window, Mask]]:
         """Yield the pixels of each object in a frame of ``shape``.

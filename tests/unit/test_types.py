@@ -124,3 +124,16 @@ def test_what_lies_beyond_the_frame_is_left_out() -> None:
 
 def test_an_empty_box_has_no_pixels() -> None:
     assert paste(one_object((1.5, 1.5, 1.5, 1.5), np.ones((2, 2))), (3, 3)) == [[0] * 3] * 3
+
+
+def test_detections_are_chosen_moved_scaled_and_joined() -> None:
+    boxes = np.array([[0, 1, 2, 4], [5, 5, 6, 7]])
+    found = Detections(boxes, np.array([0.4, 0.9]), np.array([0, 1]), np.zeros((2, 3, 3)))
+    assert found.chosen(np.array([1])).boxes.tolist() == [[5, 5, 6, 7]]
+    assert found.moved(10, 20).boxes[0].tolist() == [10, 21, 12, 24]
+    assert found.scaled(2).boxes[1].tolist() == [10, 10, 12, 14]
+    joined = Detections.joined([found, found.moved(1, 1)])
+    assert joined.scores.tolist() == pytest.approx([0.9, 0.9, 0.4, 0.4])
+    assert joined.boxes[:2].tolist() == [[5, 5, 6, 7], [6, 6, 7, 8]]
+    assert joined.masks.shape == (4, 3, 3)
+    assert len(Detections.joined([])) == 0
