@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from cellid.errors import CellidError
 from cellid.evaluation.assignment import choose_pairs
 from cellid.evaluation.contingency import Counts
-from cellid.evaluation.matching import Matching, check_threshold
+from cellid.evaluation.matching import Matching, Pairs, check_threshold
 from cellid.types import Detections, Mask, Window, check_labels
 
 Outline: TypeAlias = Literal["box", "mask"]
@@ -171,6 +171,19 @@ def match_instances(
     CellidError
         If masks are asked for and missing, or the frames differ.
     """
+    pairs = pair_up(true, predicted, by=by, iou_threshold=iou_threshold)
+    matched = pairs.iou.size
+    return Matching(
+        true_positives=matched,
+        false_positives=len(predicted) - matched,
+        false_negatives=len(true) - matched,
+        iou_sum=float(pairs.iou.sum()),
+        iou_threshold=float(iou_threshold),
+    )
+
+
+def pair_up(true: Instances, predicted: Instances, *, by: Outline, iou_threshold: float) -> Pairs:
+    """Return which object was matched with which, as `match_instances` counts them."""
     check_threshold(iou_threshold)
     check_comparable(true, predicted, by)
     overlap = _overlap_masks if by == "mask" else _overlap_boxes
@@ -178,14 +191,7 @@ def match_instances(
     candidate = iou >= iou_threshold
     row, column, iou = row[candidate], column[candidate], iou[candidate]
     chosen = choose_pairs(row, column, iou)
-    matched = int(np.count_nonzero(chosen))
-    return Matching(
-        true_positives=matched,
-        false_positives=len(predicted) - matched,
-        false_negatives=len(true) - matched,
-        iou_sum=float(iou[chosen].sum()),
-        iou_threshold=float(iou_threshold),
-    )
+    return Pairs(row[chosen], column[chosen], iou[chosen])
 
 
 def check_comparable(true: Instances, predicted: Instances, by: Outline) -> None:
