@@ -80,6 +80,29 @@ def draw_outlines(image: NDArray[np.generic], labels: Labels, width_px: int = 1)
     return _merge([np.where(lines, np.uint8(colour), grey) for colour, grey in shown])
 
 
+def draw_boxes(
+    image: NDArray[np.generic], kinds: Sequence[tuple[NDArray[np.floating], Colour]]
+) -> Picture:
+    """Draw boxes of several kinds on an image, each kind in its colour.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, C) array
+        As for `draw_outlines`.
+    kinds : sequence of ((N, 4) boxes, colour)
+        y0, x0, y1, x1, half-open pixels; later kinds lie over earlier ones.
+
+    Returns
+    -------
+    (Y, X, 3) uint8
+    """
+    picture = _merge(_show(image))
+    for boxes, colour in kinds:
+        for y0, x0, y1, x1 in np.round(boxes).astype(int).tolist():
+            cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), colour)
+    return picture
+
+
 def fill_objects(image: NDArray[np.generic], labels: Labels) -> Picture:
     """Lay every object over an image in translucent green, its outline in full green.
 

@@ -6,6 +6,7 @@ from cellid.imaging.overlay import (
     FALSE_POSITIVE,
     OUTLINE,
     TRUE_POSITIVE,
+    draw_boxes,
     draw_comparison,
     draw_outlines,
     fill_objects,
@@ -104,3 +105,17 @@ def test_comparison_has_the_four_colours():
 def test_colours_are_green_red_and_blue():
     for colour, channel in ((FALSE_POSITIVE, 0), (TRUE_POSITIVE, 1), (FALSE_NEGATIVE, 2)):
         assert int(np.argmax(colour)) == channel
+
+
+def test_boxes_are_drawn_within_their_bounds_later_kinds_over_earlier():
+    image = np.zeros((10, 12), np.uint8)
+    right, wrong = np.array([[2, 3, 6, 9]]), np.array([[2, 3, 6, 5], [0, 0, 1, 1]])
+
+    picture = draw_boxes(image, [(wrong, FALSE_POSITIVE), (right, TRUE_POSITIVE)])
+
+    rows, columns = np.nonzero((picture == TRUE_POSITIVE).all(axis=2))
+    assert (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1) == (2, 3, 6, 9)
+    assert picture[3, 4].tolist() == list(FALSE_POSITIVE)  # the side of a box within
+    assert picture[0, 0].tolist() == list(FALSE_POSITIVE)
+    assert picture[3, 6].tolist() == [0, 0, 0]
+    assert draw_boxes(image, [(np.zeros((0, 4)), TRUE_POSITIVE)]).max() == 0
