@@ -18,9 +18,9 @@ from cellid.nn.boxes import (
 )
 from cellid.nn.detection_losses import (
     focal_loss,
-    implausibility_at,
     repulsion_loss,
     smooth_l1,
+    values_at,
 )
 from cellid.nn.fpn import feature_pyramid
 from cellid.nn.resnet import resnet_stages
@@ -38,8 +38,9 @@ class RetinaNet(keras.Model):
     """Network, anchors and loss in one, so that ``fit`` trains it.
 
     ``compile`` takes no loss. A batch's truth is a dict: ``boxes`` (B, M, 4) float32, M at
-    least 1, ``valid`` (B, M) bool and ``classes`` (B, M) int32; and where the
-    context counts, ``implausibility`` (B, Y, X) float32. Parts of the loss are metrics.
+    least 1, ``valid`` (B, M) bool and ``classes`` (B, M) int32; where some places count neither
+    way, ``unknown`` (B, Y, X), 1 there; and where the context counts, ``implausibility``
+    (B, Y, X) float32. Parts of the loss are metrics.
 
     Attributes
     ----------
@@ -174,6 +175,10 @@ def retinanet_losses(
     matched = match_anchors(
         anchors, boxes, valid, settings.positive_iou, settings.negative_iou, keep_best=True
     )
+    if "unknown" in truth:
+        nobody_knows = values_at(anchors + ops.zeros_like(boxes[:, :1]), truth["unknown"]) > 0
+        nobody_knows = ops.logical_and(nobody_knows, matched == BACKGROUND)
+        matched = ops.where(nobody_knows, IGNORED, matched)
     positive = ops.cast(matched >= 0, "float32")
     n_positive = ops.maximum(ops.sum(positive, axis=1), 1.0)
 
@@ -193,7 +198,7 @@ def retinanet_losses(
         return losses
     found = decode_boxes(shifts, anchors, SHIFT_WEIGHTS)
     if settings.context_weight:
-        implausible = implausibility_at(found, truth["implausibility"])
+        implausible = values_at(found, truth["implausibility"])
         false = focal * ops.cast(matched == BACKGROUND, "float32")
         losses["context"] = settings.context_weight * charge(false * implausible)
     if settings.repulsion_weight:

@@ -58,26 +58,25 @@ def smooth_l1(values: KerasTensor, truth: KerasTensor, beta: float) -> KerasTens
     return ops.sum(difference, axis=-1)
 
 
-def implausibility_at(boxes: KerasTensor, implausibility: KerasTensor) -> KerasTensor:
-    """Return how implausible an object is at the centres of boxes.
+def values_at(boxes: KerasTensor, image: KerasTensor) -> KerasTensor:
+    """Return what an image says at the centres of boxes, such as how implausible an object is.
 
     Parameters
     ----------
     boxes : (B, A, 4)
         No gradient passes: a box is not to creep to where it is plausible.
-    implausibility : (B, Y, X)
-        0 where objects are to be expected, more the farther from there.
+    image : (B, Y, X)
 
     Returns
     -------
     (B, A) float32
         That of the nearest pixel.
     """
-    height, width = implausibility.shape[1:]
+    height, width = image.shape[1:]
     pixel = ops.cast(ops.floor(centres(ops.stop_gradient(boxes))), "int32")
     rows = ops.clip(pixel[..., 0], 0, height - 1)
     columns = ops.clip(pixel[..., 1], 0, width - 1)
-    flat = ops.reshape(ops.cast(implausibility, "float32"), (-1, height * width))
+    flat = ops.reshape(ops.cast(image, "float32"), (-1, height * width))
     return ops.take_along_axis(flat, rows * width + columns, axis=1)
 
 

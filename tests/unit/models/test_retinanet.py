@@ -124,6 +124,19 @@ def test_the_context_counts_false_answers_in_proportion() -> None:
     assert losses(only, object_there, context_weight=1.0)["context"] == pytest.approx(0, abs=1e-6)
 
 
+def test_scores_where_nobody_knows_are_not_charged() -> None:
+    outputs, unknown = answers(), np.zeros((2, *SHAPE), np.float32)
+    plain = losses(outputs, batch())
+    assert losses(outputs, batch(unknown=unknown)) == plain
+    unknown[:] = 1
+    nothing_known = losses(outputs, batch(unknown=unknown))
+    assert nothing_known["boxes"] == plain["boxes"]  # what was drawn is there all the same
+    assert 0 < nothing_known["classification"] < plain["classification"]
+    unknown[:, :, 32:] = 0
+    half = losses(outputs, batch(unknown=unknown))["classification"]
+    assert nothing_known["classification"] < half < plain["classification"]
+
+
 def test_detections_come_from_the_levels_anchors(model: keras.Model, images: np.ndarray) -> None:
     rules = DetectionRuleSettings(min_score=0.0, candidates=20, max_iou=1.0, max_detections=40)
     grey = images[0, :30, :50, 0]

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from cellid.nn.detection_losses import (
     focal_loss,
-    implausibility_at,
     repulsion_loss,
     smooth_l1,
+    values_at,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def test_smooth_l1_by_hand() -> None:
 def test_implausibility_is_that_of_the_centre() -> None:
     distance = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
     boxes = [[1, 2, 2, 3], [0.8, 1.4, 3, 4.4], [-9, -9, -5, -5], [9, 9, 11, 11]]
-    found = implausibility_at(np.array([boxes], np.float32), distance)
+    found = values_at(np.array([boxes], np.float32), distance)
     np.testing.assert_array_equal(found, [[6, 6, 0, 11]])
 
 
