@@ -32,7 +32,7 @@ def label_nuclei(maps: NDArray[np.float32], rule: InstanceRule) -> Labels:
     mask = nucleus_mask(maps[0], rule).view(np.uint8)
     labels = _connected(mask)
     if rule.seed_distance_px > 0:
-        distance = maps[1] if rule.seeds == "distance" else _edge_distance(mask)
+        distance = maps[1] if rule.seeds == "distance" else edge_distance(mask)
         labels = _split(maps[0] * distance, mask, labels, rule)
     return drop_small(labels, rule.min_area_px)
 
@@ -78,7 +78,7 @@ def inner_distance(labels: Labels) -> NDArray[np.float32]:
         0 in the background.
     """
     inside = separate_touching(labels)
-    distance = _edge_distance(inside.view(np.uint8))
+    distance = edge_distance(inside.view(np.uint8))
     deepest = np.ones(int(labels.max(initial=0)) + 1, np.float32)
     np.maximum.at(deepest, labels.ravel(), distance.ravel())
     return np.asarray(distance / deepest[labels], np.float32)
@@ -134,7 +134,7 @@ def _disk(radius_px: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
 
 
-def _edge_distance(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+def edge_distance(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the distance of every pixel of the mask to the nearest outside it."""
     return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
 
