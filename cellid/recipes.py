@@ -12,16 +12,20 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from cellid.config import ClassifierRecipe, Recipe
+from cellid.config import ClassifierRecipe, DetectorRecipe, Recipe
 from cellid.errors import CellidError
 
-AnyRecipe: TypeAlias = Recipe | ClassifierRecipe
+AnyRecipe: TypeAlias = Recipe | ClassifierRecipe | DetectorRecipe
 
 PRESETS = ("fast", "thesis", "study")
 """Of nuclei and other objects: labelled, found by a U-Net."""
 
 _KINDS: Mapping[str, type[AnyRecipe]] = MappingProxyType(
-    {**dict.fromkeys(PRESETS, Recipe), "adhesion-classifier": ClassifierRecipe}
+    {
+        **dict.fromkeys(PRESETS, Recipe),
+        "adhesion-classifier": ClassifierRecipe,
+        "adhesion-detector": DetectorRecipe,
+    }
 )
 ALL_PRESETS = tuple(_KINDS)
 
@@ -67,7 +71,7 @@ def load_any_recipe(
 
     Returns
     -------
-    Recipe or ClassifierRecipe
+    Recipe, ClassifierRecipe or DetectorRecipe
         As the preset has it.
 
     Raises

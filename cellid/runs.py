@@ -16,9 +16,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
-from cellid.config import ClassifierRecipe, Recipe, Settings
+from cellid.config import AnchorSettings, ClassifierRecipe, DetectorRecipe, Recipe, Settings
 from cellid.errors import CellidError
 from cellid.recipes import parse_settings
 
@@ -114,11 +115,41 @@ class ClassifierConfig(Settings):
     provenance: Mapping[str, str]
 
 
-_TASKS = {"segment": "finds nuclei", "classify": "classifies patches"}
+class DetectorConfig(Settings):
+    """What `config.json` says of a detector, besides the weights.
+
+    Attributes
+    ----------
+    anchors : AnchorSettings
+        Those of the recipe, with sizes and ratios of the training images where it has none.
+    pixel_size_um : float or None
+        Of the images trained on, µm.
+    threshold : float
+        Least score of an object.
+    """
+
+    task: Literal["detect"] = "detect"
+    version: int = VERSION
+    recipe: DetectorRecipe
+    n_channels: int
+    anchors: AnchorSettings
+    pixel_size_um: float | None
+    threshold: float
+    provenance: Mapping[str, str]
+
+
+TASKS: Mapping[str, str] = MappingProxyType(
+    {
+        "segment": "finds nuclei",
+        "classify": "classifies patches",
+        "detect": "detects objects by boxes",
+    }
+)
+"""What a run may be for, in words."""
 
 
 def read_task(folder: Path) -> str:
-    """Return what the network of a run folder does: ``"segment"`` or ``"classify"``.
+    """Return what the network of a run folder does: ``"segment"``, ``"classify"`` or ``"detect"``.
 
     Raises
     ------
@@ -147,14 +178,20 @@ def read_classifier_config(folder: Path) -> ClassifierConfig:
     return parse_settings(ClassifierConfig, values, subject=str(folder / "config.json"))
 
 
+def read_detector_config(folder: Path) -> DetectorConfig:
+    """Read and check the `config.json` of a detector, as `read_config`."""
+    values = _read_of_task(folder, "detect")
+    return parse_settings(DetectorConfig, values, subject=str(folder / "config.json"))
+
+
 def _read_of_task(folder: Path, task: str) -> dict[str, Any]:
     values = _read_values(folder)
     if values["task"] != task:
         raise CellidError(
             folder,
-            expected=f"a run that {_TASKS[task]}",
-            got=f"one that {_TASKS.get(values['task'], 'does something else')}",
-            remedy="give another run; `cellid train`, `evaluate` and `predict` take both kinds",
+            expected=f"a run that {TASKS[task]}",
+            got=f"one that {TASKS.get(values['task'], 'does something else')}",
+            remedy="give another run; `cellid evaluate` and `predict` take every kind",
         )
     return values
 

@@ -1,17 +1,27 @@
 """A detector on images: from the answers of the network to detections."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
 from cellid.config import DetectionRuleSettings
-from cellid.models.retinanet import ALIGNMENT_PX, SHIFT_WEIGHTS, RetinaNet
+from cellid.errors import CellidError
+from cellid.imaging.geometry import rescale_frame, scaled_shape
+from cellid.imaging.patches import scale_intensity
+from cellid.models.classifier import standardise
+from cellid.models.retinanet import ALIGNMENT_PX, SHIFT_WEIGHTS, RetinaNet, build_retinanet
+from cellid.models.run import load_weights
 from cellid.nn.anchors import pyramid_anchors
 from cellid.nn.boxes import clip_boxes, decode_boxes
 from cellid.nn.nms import build_suppressor
-from cellid.types import Detections, Frame
+from cellid.runs import DetectorConfig, read_detector_config
+from cellid.types import Detections, Frame, count_channels
 
 
 class Detector:
@@ -93,3 +103,78 @@ class Detector:
         )
         kept = self._suppressor.predict_on_batch([array[None] for array in padded])[0]
         return kept[kept >= 0]
+
+
+@dataclass(frozen=True)
+class DetectorRun:
+    """A trained detector with its settings."""
+
+    folder: Path
+    config: DetectorConfig
+    model: RetinaNet
+
+    @cached_property
+    def detector(self) -> Detector:
+        """What finds objects in prepared images, all that are surer than ``min_score``."""
+        return Detector(self.model, self.config.recipe.predict)
+
+    def prepare(self, image: NDArray[Any], pixel_size_um: float | None) -> Frame:
+        """Return an image as the network wants it, float32 from -1 to 1.
+
+        Where the pixel sizes of the training images and of this one are both known, it is
+        brought to theirs.
+
+        Raises
+        ------
+        CellidError
+            If the image has other channels than the training images.
+        """
+        trained, given = self.config.n_channels, count_channels(image)
+        if given != trained:
+            raise CellidError(
+                "image",
+                expected=f"{trained} channel{'s' * (trained > 1)}, as the network was trained on",
+                got=f"{given}, in shape {image.shape}",
+                remedy="choose the channel of the objects with --channel",
+            )
+        scaled = scale_intensity(image, self.config.recipe.objects.scaling)
+        shape = scaled_shape(image.shape, self.scale(pixel_size_um))
+        return standardise(rescale_frame(scaled, shape))
+
+    def scale(self, pixel_size_um: float | None) -> float:
+        """Return network pixels a pixel of an image of ``pixel_size_um``."""
+        trained = self.config.pixel_size_um
+        return 1.0 if trained is None or pixel_size_um is None else pixel_size_um / trained
+
+    def detect(self, image: NDArray[Any], pixel_size_um: float | None = None) -> Detections:
+        """Return the objects found in an image as it was taken, surer than ``min_score``.
+
+        Parameters
+        ----------
+        image : (Y, X) or (Y, X, C) array
+        pixel_size_um : float or None
+
+        Returns
+        -------
+        Detections
+            In pixels of the image, the surest first.
+        """
+        return self.detector.detect(self.prepare(image, pixel_size_um)).scaled(
+            1 / self.scale(pixel_size_um)
+        )
+
+
+def load_detector(folder: Path) -> DetectorRun:
+    """Load a trained detector from its run folder; no code in the folder is executed.
+
+    Raises
+    ------
+    CellidError
+        If the folder is no finished run, of another task, or its weights are missing, damaged
+        or of another network.
+    """
+    config = read_detector_config(folder)
+    recipe = config.recipe
+    model = build_retinanet(recipe.model, config.anchors, recipe.train.loss, config.n_channels, 1)
+    load_weights(model, folder)
+    return DetectorRun(folder, config, model)

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +29,7 @@ class FitSettings(Protocol):
 
     @property
     def best_by(self) -> str:
-        """``"loss"``, or a score of which more is better: ``"dice"``, ``"f1"``."""
+        """``"loss"``, or a score of which more is better: ``"dice"``, ``"f1"``, ``"ap_50"``."""
 
 
 def fit(
@@ -39,6 +40,7 @@ def fit(
     progress: Progress,
     folder: Path,
     extra_callbacks: list[keras.callbacks.Callback],
+    judge: Callable[[], dict[str, float]] | None = None,
 ) -> None:
     """Train until the most epochs or until patience is out, a checkpoint an epoch.
 
@@ -54,6 +56,8 @@ def fit(
         The run folder.
     extra_callbacks : list of keras.callbacks.Callback
         Such as a tracker's.
+    judge : callable or None
+        Gives further scores of the model as it is, such as ``"val_ap_50"``, after every epoch.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def fit(
             epochs=settings.epochs,
             shuffle=False,  # the batches shuffle themselves
             verbose=0,
-            callbacks=[_Keeper(progress, settings, folder), bar, *extra_callbacks],
+            callbacks=[_Keeper(progress, settings, folder, judge), bar, *extra_callbacks],
         )
     finally:
         bar.close()
@@ -98,8 +102,15 @@ def fingerprint(recipe: Settings, images: pd.DataFrame, data_hash: str) -> str:
 class _Keeper(keras.callbacks.Callback):
     """Keeps history, best weights and checkpoint; stops when patience is out or on NaN."""
 
-    def __init__(self, progress: Progress, settings: FitSettings, folder: Path) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        settings: FitSettings,
+        folder: Path,
+        judge: Callable[[], dict[str, float]] | None,
+    ) -> None:
         super().__init__()
+        self._judge = judge
         self._progress = progress
         self._settings = settings
         self._folder = folder
@@ -116,9 +127,11 @@ class _Keeper(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs = {} if logs is None else logs
+        if self._judge is not None:
+            logs.update(self._judge())  # those who are called after this one see it too
         scores = {
-            name.replace("probability_iou", "iou"): float(value)
-            for name, value in (logs or {}).items()
+            name.replace("probability_iou", "iou"): float(value) for name, value in logs.items()
         }
         row = {"epoch": epoch + 1, **scores}
         best_by = self._settings.best_by

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -9,7 +10,6 @@ import pandas as pd
 from keras import KerasTensor, ops
 from tqdm import tqdm
 
-from cellid.config import TrainSettings
 from cellid.errors import CellidError
 from cellid.training.windows import Batch
 
@@ -26,12 +26,24 @@ _LOWEST, _HIGHEST, _STEPS, _DIVERGED = 1e-7, 10.0, 100, 4.0
 _SMOOTHING = 0.98  # of the loss, an exponential mean without its bias towards 0
 
 
-def make_schedule(settings: TrainSettings, learning_rate: float, steps_per_epoch: int) -> Rate:
+class ScheduleSettings(Protocol):
+    """How long a training is, and how its learning rate changes."""
+
+    @property
+    def epochs(self) -> int:
+        """Most epochs."""
+
+    @property
+    def schedule(self) -> str:
+        """As `TrainSettings.schedule`."""
+
+
+def make_schedule(settings: ScheduleSettings, learning_rate: float, steps_per_epoch: int) -> Rate:
     """Return the learning rate of every step.
 
     Parameters
     ----------
-    settings : TrainSettings
+    settings : ScheduleSettings
     learning_rate : float
         The highest.
     steps_per_epoch : int

@@ -1,7 +1,7 @@
 """A data set and a training small enough to be made for the tests."""
 
 from collections.abc import Iterator
-from functools import partialmethod
+from functools import partial, partialmethod
 from typing import TYPE_CHECKING
 
 import cv2
@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellid.config import ClassifierRecipe, Recipe
+from cellid.config import ClassifierRecipe, DetectorRecipe, Recipe
 from cellid.dataset import COLUMNS, Dataset, read_dataset, writing_dataset
 from cellid.recipes import load_any_recipe, load_recipe
 
 if TYPE_CHECKING:  # tests without a network do not wait for Keras
     from cellid.models.classifier import Classifier
+    from cellid.models.detector import DetectorRun
     from cellid.models.run import Run
 
 DIAMETER_PX = 12.0
@@ -106,12 +107,13 @@ def tiny_backbone() -> Iterator[None]:
     import keras
     from keras import layers
 
-    def stages(inputs, variant):
+    def stages(inputs, variant, strides=(1, 1, 1, 1)):
         x = layers.Conv2D(4, 3, strides=2, padding="same", use_bias=False, name="conv1")(inputs)
         x = layers.BatchNormalization(momentum=0.5, name="bn1")(x)
         features = []
-        for name in ("layer1", "layer2", "layer3", "layer4"):
-            x = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"{name}_0_conv1")(x)
+        for name, stride in zip(("layer1", "layer2", "layer3", "layer4"), strides, strict=True):
+            options = {"strides": stride, "padding": "same", "use_bias": False}
+            x = layers.Conv2D(8, 3, **options, name=f"{name}_0_conv1")(x)
             x = layers.BatchNormalization(momentum=0.5, name=f"{name}_0_bn1")(x)
             x = layers.Activation("relu", name=name)(x)
             features.append(x)
@@ -119,6 +121,8 @@ def tiny_backbone() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cellid.models.classifier.resnet_stages", stages)
+        of_pyramid = partial(stages, strides=(2, 2, 2, 2))
+        patch.setattr("cellid.models.retinanet.resnet_stages", of_pyramid)
         # A few steps take less time than what it takes to compile them
         patch.setattr(keras.Model, "compile", partialmethod(keras.Model.compile, run_eagerly=True))
         yield
@@ -138,3 +142,33 @@ def tiny_classifier(
     source = open_patches(tiny_dataset.folder, tiny_classifier_recipe)
     folder = tmp_path_factory.mktemp("classifier") / "run"
     return train_classifier(source, tiny_classifier_recipe, folder, print)
+
+
+@pytest.fixture(scope="session")
+def tiny_detector_recipe() -> DetectorRecipe:
+    """Four epochs on windows of 32 pixels, with a pyramid of two levels."""
+    recipe = load_any_recipe(
+        "adhesion-detector",
+        overrides=[
+            *("model.filters=8", "model.coarsest_level=3", "train.window_px=32"),
+            *("train.epochs=4", "train.learning_rate=0.01", "train.batch_size=4"),
+            *("predict.candidates=50", "predict.max_detections=20", "predict.min_score=0.02"),
+            "evaluate.bootstrap_samples=100",
+        ],
+    )
+    assert isinstance(recipe, DetectorRecipe)
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def tiny_detector(
+    tiny_dataset: Dataset,
+    tiny_detector_recipe: DetectorRecipe,
+    tiny_backbone: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> "DetectorRun":
+    """The run of the tiny recipe, trained without interruption."""
+    from cellid.training.train_detector import train_detector
+
+    folder = tmp_path_factory.mktemp("detector") / "run"
+    return train_detector(tiny_dataset, tiny_detector_recipe, folder, print)

@@ -1,0 +1,108 @@
+"""Images of a dataset folder with their objects, to train a detector on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellid.config import ContextSettings, DetectorRecipe
+from cellid.dataset import Dataset
+from cellid.errors import CellidError
+from cellid.imaging.cells import find_cells, implausibility
+from cellid.imaging.instances import drop_small
+from cellid.imaging.patches import scale_intensity
+from cellid.io.mask_files import MaskFiles
+from cellid.types import Frame, Labels, Mask, count_channels
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One image with its objects.
+
+    Attributes
+    ----------
+    image : (Y, X) or (Y, X, C) float32
+        Intensities from 0 to 1.
+    labels : (Y, X) int32
+    known : (Y, X) bool
+        Where the labels are to be believed.
+    implausibility : (Y, X) float32 or None
+        As `cellid.imaging.cells.implausibility`; none where it does not count.
+    """
+
+    image: Frame
+    labels: Labels
+    known: Mask
+    implausibility: Frame | None
+
+    @cached_property
+    def maps(self) -> Frame:
+        """What moves with the image, (Y, X, K) float32: the fields above, in their order."""
+        maps = [self.labels, self.known, self.implausibility]
+        return np.dstack([each for each in maps if each is not None]).astype(np.float32)
+
+
+def read_scenes(
+    dataset: Dataset, split: str, recipe: DetectorRecipe, say: Callable[[str], None]
+) -> list[Scene]:
+    """Read the images of a split with their objects, and say what there is.
+
+    The images stay in memory, some twenty bytes a pixel.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    split : str
+    recipe : DetectorRecipe
+    say : callable
+
+    Raises
+    ------
+    CellidError
+        If the split is empty, some images are grey and others in colour, or the masks of
+        cells that the recipe names are not there or are smaller than the images.
+    """
+    crops = dataset.crops(split)
+    context = recipe.context if recipe.train.loss.context_weight else None
+    masks = (
+        {name: MaskFiles.of(folder) for name, folder in context.masks.items()} if context else {}
+    )
+    scenes, n_objects = [], 0
+    for row in crops.itertuples():
+        pixels = dataset.image(row.id)
+        labels = dataset.labels(row.id)
+        n_objects += np.unique(drop_small(labels, recipe.objects.min_area_px)).size - 1
+        box = (row.y0, row.x0, row.y1, row.x1)
+        given = {name: files.read(Path(row.file).stem, box) for name, files in masks.items()}
+        scenes.append(
+            Scene(
+                scale_intensity(pixels, recipe.objects.scaling),
+                labels,
+                ~dataset.uncertain(row.id),
+                _implausibility(pixels, given, context) if context else None,
+            )
+        )
+    if not scenes or len({count_channels(scene.image) for scene in scenes}) > 1:
+        raise CellidError(
+            dataset.folder,
+            expected=f"images in the {split} split that all have as many channels",
+            got=f"{len(scenes)} images",
+            remedy="give more images, or grey and colour images apart",
+        )
+    say(
+        f"{split}: {len(scenes)} images of {crops['group'].nunique()} groups: {n_objects:,} objects"
+    )
+    return scenes
+
+
+def _implausibility(
+    image: NDArray[Any], given: dict[str, Labels], context: ContextSettings
+) -> Frame:
+    light = image if image.ndim == 2 else image.mean(axis=2)
+    cells = given["cells"] if "cells" in given else find_cells(light)
+    nuclei = given["nuclei"] > 0 if "nuclei" in given else None
+    return implausibility(cells, nuclei, context.reach_px)
