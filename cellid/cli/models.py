@@ -1,7 +1,7 @@
 """Commands that train, use and judge models."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,10 +20,29 @@ from cellid.cli.app import (
     app,
     start_keras,
 )
-from cellid.config import ClassifierRecipe, InputSettings, LearningCurveSettings, OutputSettings
+from cellid.config import (
+    ClassifierRecipe,
+    DetectorRecipe,
+    GateSettings,
+    InputSettings,
+    LearningCurveSettings,
+    OutputSettings,
+)
 from cellid.errors import CellidError
 from cellid.recipes import load_any_recipe, load_recipe
-from cellid.runs import read_task
+from cellid.runs import TASKS, read_task
+
+if TYPE_CHECKING:
+    from cellid.models.gate import Gate
+
+GateRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--gate",
+        metavar="RUN",
+        help="For a detector: the run of a classifier of patches that says where it is to look.",
+    ),
+]
 
 
 @app.command()
@@ -46,11 +65,14 @@ def train(
     start_keras()
     from cellid.dataset import read_dataset
     from cellid.workflows.classification import train_on_patches
+    from cellid.workflows.detection import train_on_objects
     from cellid.workflows.training import train as workflow
 
     settings = load_any_recipe(preset, recipe, set_ or ())
     if isinstance(settings, ClassifierRecipe):
         train_on_patches(dataset, out, settings, overwrite)
+    elif isinstance(settings, DetectorRecipe):
+        train_on_objects(read_dataset(dataset), out, settings, overwrite)
     else:
         workflow(read_dataset(dataset), out, settings, overwrite)
     typer.echo(f"run: {out}; next: cellid evaluate {out} --dataset {dataset}")
@@ -98,17 +120,38 @@ def predict(
     no_overlays: Annotated[
         bool, typer.Option("--no-overlays", help="Do not draw the result on the images.")
     ] = False,
+    gate: GateRun = None,
+    gate_threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Least probability of a patch that is looked at; if not given, its own.",
+        ),
+    ] = None,
+    cells: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a detector: folder of masks of the cells, named as the images; if not given, "
+            "cells are found by their brightness."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Find the nuclei in label-free images: label images, outlines, tables.
 
-    Of a classifier: the class of every patch of the images.
+    Of a classifier: the class of every patch of the images. Of a detector: its objects, measured.
     """
     task = read_task(run)
+    if task != "detect":
+        _refuse(task, {"--gate": gate, "--gate-threshold": gate_threshold, "--cells": cells})
     start_keras()
+    from cellid.io.mask_files import MaskFiles
     from cellid.models.classifier import load_classifier
+    from cellid.models.detector import load_detector
     from cellid.models.run import load_run
     from cellid.workflows.classification import predict_classes
+    from cellid.workflows.object_tables import predict_objects
     from cellid.workflows.prediction import predict as workflow
 
     settings = InputSettings(axes=axes, phase_channel=channel, pixel_size_um=pixel_size)
@@ -116,6 +159,18 @@ def predict(
     if task == "classify":
         problems = predict_classes(load_classifier(run), images, out, settings, outputs, overwrite)
         made = f"patches: {out / 'patches.csv'}"
+    elif task == "detect":
+        problems = predict_objects(
+            load_detector(run),
+            images,
+            out,
+            settings,
+            outputs,
+            _open_gate(gate, gate_threshold),
+            MaskFiles.of(cells) if cells else None,
+            overwrite,
+        )
+        made = f"objects: {out / 'objects.csv'}; cells: {out / 'cells.csv'}; labels: {out}/labels"
     else:
         problems = workflow(load_run(run), images, out, settings, outputs, overwrite)
         made = f"counts: {out / 'counts.csv'}; nuclei: {out / 'objects.csv'}; labels: {out}/labels"
@@ -134,19 +189,29 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for report.html; if not given, the first RUN.")
     ] = None,
+    gate: GateRun = None,
 ) -> None:
     """Score trainings on the test fields of a data set and write the report."""
     task = read_task(runs[0])
+    if task != "detect":
+        _refuse(task, {"--gate": gate})
     start_keras()
     from cellid.dataset import read_dataset
     from cellid.models.classifier import load_classifier
+    from cellid.models.detector import load_detector
     from cellid.models.run import load_run
     from cellid.workflows.classification import evaluate_classifier
+    from cellid.workflows.detection import evaluate_detector
     from cellid.workflows.evaluation import evaluate as workflow
 
-    if task == "classify":
+    if task != "segment":
         _check_single(runs)
+    if task == "classify":
         report = evaluate_classifier(load_classifier(runs[0]), dataset, out, split)
+    elif task == "detect":
+        report = evaluate_detector(
+            load_detector(runs[0]), read_dataset(dataset), out, split, _open_gate(gate)
+        )
     else:
         report = workflow([load_run(run) for run in runs], read_dataset(dataset), out, split)
     typer.echo(f"report: {report}")
@@ -186,21 +251,46 @@ def report(run: RunFolder) -> None:
     task = read_task(run)
     start_keras()
     from cellid.report.classifier import write_classifier_report
+    from cellid.report.detector import write_detector_report
     from cellid.workflows.evaluation import EVALUATION, rewrite_report
 
     if task == "classify":
         written = write_classifier_report(run, run / EVALUATION, run)
+    elif task == "detect":
+        written = write_detector_report(run, run / EVALUATION, run)
     else:
         written = rewrite_report(run)
     typer.echo(f"report: {written}")
 
 
+def _open_gate(run: Path | None, threshold: float | None = None) -> "Gate | None":
+    """Return the gate that a classifier's run is, or None for none."""
+    if run is None:
+        return None
+    from cellid.models.classifier import load_classifier
+    from cellid.models.gate import Gate
+
+    return Gate(load_classifier(run), GateSettings(threshold=threshold))
+
+
+def _refuse(task: str, options: dict[str, object]) -> None:
+    """Raise if options are given that only detectors have."""
+    given = [option for option, value in options.items() if value is not None]
+    if given:
+        raise CellidError(
+            given[0],
+            expected="the run of a detector",
+            got=f"one that {TASKS[task]}",
+            remedy="leave it out, or give a run trained with --preset adhesion-detector",
+        )
+
+
 def _check_single(runs: list[Path]) -> None:
-    """Raise if classifiers of patches are to share a report."""
+    """Raise if runs that are no U-Nets are to share a report."""
     if len(runs) > 1:
         raise CellidError(
             "RUN",
-            expected="one classifier of patches",
+            expected="one classifier or detector",
             got=" ".join(map(str, runs)),
             remedy="evaluate each on its own",
         )

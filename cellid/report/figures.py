@@ -55,7 +55,7 @@ OVERLAP = (("iou", "Overlap", "IoU of nucleus pixels"),)
 
 def best_epoch(history: pd.DataFrame) -> pd.Series:
     """Return the row of the best validation score; its weights are the run's."""
-    for score in ("val_dice", "val_f1"):  # train.best_by
+    for score in ("val_dice", "val_f1", "val_ap_50"):  # train.best_by
         if score in history:
             return history.loc[history[score].idxmax()]
     return history.loc[history["val_loss"].idxmin()]
@@ -95,6 +95,8 @@ def draw_curves(
             (column, "training", theme.training, 1.3),
             (f"val_{column}", "validation", theme.validation, 1.8),
         ):
+            if name not in history:  # what takes too long to find out of the training images
+                continue
             axes.plot(
                 history["epoch"], history[name], color=colour, lw=width, marker=marker, label=kind
             )

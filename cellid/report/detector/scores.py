@@ -1,0 +1,192 @@
+"""Scores of a detector, from the boxes in its evaluation folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import add
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cellid.dataset import Dataset, read_dataset
+from cellid.dataset.instances import InstancePair, pair_instances
+from cellid.evaluation.bootstrap import Interval, bootstrap_scores
+from cellid.evaluation.coco import CocoScores, score_coco
+from cellid.evaluation.counting import CountErrors, compare_counts
+from cellid.evaluation.instances import match_instances, pair_up
+from cellid.evaluation.matching import Matching, Pairs
+from cellid.evaluation.score_sweep import sweep_scores
+from cellid.io.readers import read_object, read_table
+from cellid.report.scoring import ABOUT
+from cellid.runs import DetectorConfig, read_detector_config
+from cellid.types import Detections
+
+FOUND, GATE = "detections.csv", "gate.csv"
+"""Of an evaluation folder: a row a detection, and a row a threshold of the gate."""
+
+BOX = ["y0", "x0", "y1", "x1"]
+
+_AGAIN = "make it again with `cellid evaluate`"
+
+
+@dataclass(frozen=True)
+class DetectionScores:
+    """Boxes of an image or of several, matched one to one; ``+`` pools.
+
+    Attributes
+    ----------
+    matching : Matching
+    counts : CountErrors
+    """
+
+    matching: Matching
+    counts: CountErrors
+
+    def values(self) -> tuple[float, ...]:
+        """Return all counts as one row, in the order that `with_values` takes."""
+        return *self.matching.values(), *self.counts.values()
+
+    def with_values(self, values: Sequence[float]) -> "DetectionScores":
+        """Return a copy that holds other counts."""
+        n = len(self.matching.values())
+        return DetectionScores(
+            self.matching.with_values(values[:n]), self.counts.with_values(values[n:])
+        )
+
+    def __add__(self, other: "DetectionScores") -> "DetectionScores":
+        return DetectionScores(self.matching + other.matching, self.counts + other.counts)
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the scores by name."""
+        return {
+            "precision": self.matching.precision,
+            "recall": self.matching.recall,
+            "f1": self.matching.f1,
+            "mean_matched_iou": self.matching.mean_matched_iou,
+            "n_true": self.matching.n_true,
+            "n_found": self.matching.n_predicted,
+            "count_mae": self.counts.mae,
+            "count_relative_bias": self.counts.relative_bias,
+        }
+
+
+@dataclass(frozen=True)
+class JudgedDetections:
+    """What a detector found in the images of a split.
+
+    Attributes
+    ----------
+    run_folder : Path
+    config : DetectorConfig
+    dataset : Dataset
+    split : str
+    table : DataFrame
+        A row a detection, surer than ``predict.min_score``: ``image``, ``y0``, ``x0``, ``y1``,
+        ``x1`` (half-open pixels), ``score``.
+    gate : DataFrame or None
+        A row a threshold, where a gate was tried.
+    """
+
+    run_folder: Path
+    config: DetectorConfig
+    dataset: Dataset
+    split: str
+    table: pd.DataFrame
+    gate: pd.DataFrame | None
+
+    @property
+    def images(self) -> pd.DataFrame:
+        """The manifest's rows of the images."""
+        return self.dataset.crops(self.split)
+
+    @cached_property
+    def pairs(self) -> dict[str, InstancePair]:
+        """True and found objects of each image."""
+        by_image = dict(iter(self.table.groupby("image")))
+        none = self.table[:0]
+        return {
+            image: pair_instances(
+                self.dataset.labels(image),
+                ~self.dataset.uncertain(image),
+                as_detections(by_image.get(image, none)),
+                self.config.recipe.objects.min_area_px,
+            )
+            for image in self.images["id"]
+        }
+
+    @cached_property
+    def coco(self) -> CocoScores:
+        """COCO's average precision and recall of the boxes."""
+        most = self.config.recipe.predict.max_detections
+        return score_coco(list(self.pairs.values()), by="box", max_detections=most)
+
+    def in_force(self, image: str) -> InstancePair:
+        """Return the true objects of an image, and those found from the threshold on."""
+        true, found = self.pairs[image]
+        return true, found.above(np.nextafter(self.config.threshold, 0))
+
+    def pair_up(self, image: str) -> Pairs:
+        """Return which of them are the same."""
+        iou_threshold = self.config.recipe.evaluate.iou_threshold
+        return pair_up(*self.in_force(image), by="box", iou_threshold=iou_threshold)
+
+    def score(self, image: str) -> DetectionScores:
+        """Return the scores of one image, of detections from the threshold on."""
+        true, found = self.in_force(image)
+        matching = match_instances(
+            true, found, by="box", iou_threshold=self.config.recipe.evaluate.iou_threshold
+        )
+        return DetectionScores(matching, compare_counts(len(true), len(found)))
+
+    def intervals(self) -> dict[str, Interval]:
+        """Return the pooled scores with their bootstrap intervals over groups of images."""
+        groups = self.images.groupby("group")["id"]
+        rows = [reduce(add, map(self.score, names)) for _, names in groups]
+        settings = self.config.recipe.evaluate
+        return bootstrap_scores(
+            rows,
+            n_samples=settings.bootstrap_samples,
+            confidence=settings.confidence,
+            seed=self.config.recipe.seed,
+        )
+
+    def sweep(self) -> pd.DataFrame:
+        """Return what other least scores would give."""
+        return sweep_scores(
+            list(self.pairs.values()),
+            by="box",
+            iou_threshold=self.config.recipe.evaluate.iou_threshold,
+            lowest=self.config.recipe.predict.min_score,
+        )
+
+
+def as_detections(rows: pd.DataFrame) -> Detections:
+    """Return the rows of one image as detections."""
+    return Detections(
+        rows[BOX].to_numpy(np.float32),
+        rows["score"].to_numpy(np.float32),
+        np.zeros(len(rows), np.int32),
+    )
+
+
+def read_judged_detections(folder: Path) -> JudgedDetections:
+    """Read the evaluation folder of a detector.
+
+    Raises
+    ------
+    CellidError
+        If it is none, or its run or data set are gone.
+    """
+    about = read_object(folder / ABOUT, "what was evaluated", _AGAIN)
+    table = read_table(folder / FOUND, _AGAIN, dtype={"image": "str"}, keep_default_na=False)
+    gate = read_table(folder / GATE, _AGAIN) if (folder / GATE).exists() else None
+    run_folder = (folder / about["run"]).resolve()
+    return JudgedDetections(
+        run_folder,
+        read_detector_config(run_folder),
+        read_dataset((folder / about["dataset"]).resolve()),
+        about["split"],
+        table,
+        gate,
+    )

@@ -1,0 +1,109 @@
+"""Detectors of objects by boxes: trained and scored."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from cellid.config import DetectorRecipe
+from cellid.dataset import Dataset
+from cellid.errors import CellidError
+from cellid.io.folder_writers import replacing_folder
+from cellid.io.writers import write_json, write_table
+from cellid.models.detector import DetectorRun
+from cellid.models.gate import Gate
+from cellid.report.detector import FOUND, GATE, write_detector_report
+from cellid.report.scoring import ABOUT
+from cellid.training.train_detector import train_detector
+from cellid.types import Detections
+from cellid.workflows.evaluation import EVALUATION, describe_evaluation
+from cellid.workflows.gate_curve import trace_gate
+from cellid.workflows.training import prepare_run_folder
+
+
+def train_on_objects(
+    dataset: Dataset,
+    out: Path,
+    recipe: DetectorRecipe,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> DetectorRun:
+    """Train a detector; called again after an interruption, it goes on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    out : Path
+        The run folder: new, or that of the same training, interrupted.
+    recipe : DetectorRecipe
+    overwrite : bool
+        Start anew in a folder that holds a training.
+    say : callable
+        Told what was understood.
+
+    Raises
+    ------
+    CellidError
+        If there is too little to train on, or ``out`` holds another or a finished training.
+    """
+    prepare_run_folder(out, overwrite)
+    return train_detector(dataset, recipe, out, say)
+
+
+def evaluate_detector(
+    run: DetectorRun,
+    dataset: Dataset,
+    out: Path | None = None,
+    split: str = "test",
+    gate: Gate | None = None,
+) -> Path:
+    """Score a detector on a split of a data set and write the report.
+
+    Parameters
+    ----------
+    run : DetectorRun
+    dataset : Dataset
+    out : Path or None
+        Folder for `evaluation` and `report.html`; none: the run's own.
+    split : str
+        ``"train"``, ``"validation"``, ``"test"`` or ``"all"``.
+    gate : Gate or None
+        Shows also what its classifier would lose and save, at every threshold tried.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    CellidError
+        If the split is empty.
+    """
+    out = out or run.folder
+    crops = dataset.crops(split)
+    if crops.empty:
+        raise CellidError(
+            dataset.folder,
+            expected=f"kept images in the {split} split",
+            got="none",
+            remedy="name images for it with split.test_ids, or give more images",
+        )
+    folder, pixel_size_um = out / EVALUATION, dataset.info.pixel_size_um
+    with replacing_folder(folder, overwrite=True) as temporary:
+        tables = []
+        for image in tqdm(crops["id"], desc=f"detect {split}", unit="image"):
+            found = run.detect(dataset.image(image), pixel_size_um)
+            tables.append(tabulate(found).assign(image=image))
+        write_table(temporary / FOUND, pd.concat(tables, ignore_index=True))
+        if gate is not None:
+            write_table(temporary / GATE, trace_gate(run, gate, dataset, list(crops["id"])))
+        write_json(temporary / ABOUT, describe_evaluation(run.folder, dataset, split, folder))
+    return write_detector_report(run.folder, folder, out)
+
+
+def tabulate(found: Detections) -> pd.DataFrame:
+    """Return a row a detection: ``y0``, ``x0``, ``y1``, ``x1`` in pixels, and ``score``."""
+    table = pd.DataFrame(found.boxes.round(2), columns=["y0", "x0", "y1", "x1"])
+    return table.assign(score=found.scores.round(5))
