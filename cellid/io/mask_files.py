@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+from skimage.measure import label as label_components
+
 from cellid.errors import CellidError
 from cellid.io.folders import list_images, list_names
 from cellid.io.images import open_image
@@ -36,7 +39,9 @@ class MaskFiles:
         return cls(Path(folder), {path.stem: path for path in list_images(folder)})
 
     def read(self, name: str, box: tuple[int, int, int, int]) -> Labels:
-        """Return a part of the mask of an image, (Y, X) int32: 0 is outside of what it marks.
+        """Return a part of the mask of an image as labels, (Y, X) int32.
+
+        Where a mask has one number alone, its connected parts are the objects.
 
         Parameters
         ----------
@@ -66,4 +71,6 @@ class MaskFiles:
                 got=f"{labels.shape[0]} × {labels.shape[1]}",
                 remedy="give the masks of these images",
             )
+        if np.unique(labels[labels > 0]).size == 1:
+            labels = label_components(labels, connectivity=2).astype(np.int32)
         return labels[y0:y1, x0:x1]

@@ -89,12 +89,24 @@ def test_commands_on_focal_adhesions(
     assert (tmp_path / "my-classifier" / "report.html").exists()
     assert cellid(*_command("cellid explain")[1:]) == 0
     assert (tmp_path / "why" / "explain.html").exists()
+    shutil.copytree(tmp_path / "images", tmp_path / "new-images")
+    small = ("train.epochs=1", "train.window_px=64", "train.batch_size=2", "model.filters=8")
+    small = [word for setting in small for word in ("--set", setting)]
+    assert cellid(*_command("cellid train adhesions --preset adhesion-detector")[1:], *small) == 0
+    assert cellid(*_command("cellid predict my-detector")[1:]) == 0
+    for named in ("objects.csv", "cells.csv", "labels"):
+        assert f"`measured/{named}" in README
+        assert (tmp_path / "measured" / named).exists()
+    gate = ("--gate", "my-classifier")
+    assert cellid("evaluate", "my-detector", "--dataset", "adhesions", *gate) == 0
+    assert (tmp_path / "my-detector" / "gate.png").exists()
 
 
 def test_settings_named_in_readme_exist() -> None:
-    from cellid.config import ClassifierRecipe, Recipe
+    from cellid.config import ClassifierRecipe, DetectorRecipe, Recipe
     from cellid.recipes import setting_names
 
     named = set(re.findall(r"--set ([a-z_.]+)=", README))
     assert named
-    assert named <= {name for kind in (Recipe, ClassifierRecipe) for name in setting_names(kind)}
+    kinds = (Recipe, ClassifierRecipe, DetectorRecipe)
+    assert named <= {name for kind in kinds for name in setting_names(kind)}
