@@ -38,7 +38,7 @@ def test_slanting_objects_are_outlined(dtype: type) -> None:
 
 
 def test_another_object_in_the_box_is_left_out() -> None:
-    true = ellipses(((40, 40), (20, 4), 45), ((50, 30), (2, 2), 0))
+    true = ellipses(((40, 40), (20, 4), -45), ((30, 28), (2, 2), 0))
     image = 20 + 100 * (true > 0)
     (box, _) = boxes_of(true)
     found = outline_in_boxes(image, box[None])

@@ -52,6 +52,21 @@ def test_a_constant_image_has_no_cell(value: float) -> None:
     assert not find_cells(np.full((90, 120), value)).any()
 
 
+def test_rounding_is_no_cell() -> None:
+    image = np.full((90, 120), 1000, np.float32)
+    image[30:50, 40:60] += 16 * np.spacing(image[0, 0])
+    assert not find_cells(image).any()
+
+
+def test_gaps_between_spots_are_closed_up_to_the_frame() -> None:
+    image = np.random.default_rng(0).normal(100, 1, (200, 200))
+    image[:30, 60:90] += 100
+    image[:30, 102:132] += 100
+    cells = find_cells(image)
+    assert cells[:25, 60:132].all()
+    assert not cells[60:].any()
+
+
 def test_noise_and_a_speck_are_no_cell() -> None:
     image = np.random.default_rng(1).normal(100, 5, (400, 400))
     assert not find_cells(image).any()
