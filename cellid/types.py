@@ -2,14 +2,14 @@
 
 A *frame* is one image, ``(Y, X)`` or ``(Y, X, C)``, never batched. *Labels* are
 int32 ``(Y, X)``: 0 is background and every object has a number of its own.
-*Detections* are boxes with scores, which may overlap. *Tracks* are nuclei followed
-through a time-lapse.
+*Detections* are boxes with scores, which may overlap; *object pixels* are objects that
+may overlap, to the pixel. *Tracks* are nuclei followed through a time-lapse.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -193,6 +193,75 @@ class Detections:
                 across = _interpolation(columns, x0, x1, len(mask))
                 inside = down @ mask @ across.T >= _INSIDE
             yield (rows, columns), inside
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectPixels:
+    """The pixels of each object of one frame, exactly; objects may overlap.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Height and width of the frame.
+    n_objects : int
+        Objects; one may have no pixel.
+    number : (P,) int32
+        Which object a pixel is of, from 0, ascending. A pixel that objects share is there
+        once for each.
+    y, x : (P,) int32
+        Its row and column.
+    """
+
+    shape: tuple[int, int]
+    n_objects: int
+    number: NDArray[np.int32]
+    y: NDArray[np.int32]
+    x: NDArray[np.int32]
+
+    @classmethod
+    def of_objects(
+        cls,
+        shape: tuple[int, int],
+        objects: Iterable[tuple[NDArray[np.integer], NDArray[np.integer]]],
+    ) -> Self:
+        """Return objects given as the rows and columns of each."""
+        none = np.zeros(0, np.int32)
+        rows, columns = zip((none, none), *objects, strict=True)
+        sizes = [len(each) for each in rows[1:]]
+        y, x = (np.concatenate(axis).astype(np.int32) for axis in (rows, columns))
+        return cls(
+            shape, len(sizes), np.repeat(np.arange(len(sizes)), sizes).astype(np.int32), y, x
+        )
+
+    @classmethod
+    def of_labels(cls, labels: Labels) -> Self:
+        """Return the objects of a label image in ascending order of their numbers."""
+        y, x = np.nonzero(labels)
+        ids, number = np.unique(labels[y, x], return_inverse=True)
+        order = np.argsort(number, kind="stable")
+        columns = [each[order].astype(np.int32) for each in (number, y, x)]
+        return cls((labels.shape[0], labels.shape[1]), ids.size, *columns)
+
+    @property
+    def areas_px(self) -> NDArray[np.int64]:
+        """Pixels of each object, ``(n_objects,)``."""
+        return np.bincount(self.number, minlength=self.n_objects)
+
+    def each(self) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+        """Yield the rows and columns of one object after another."""
+        ends = np.cumsum(self.areas_px)[:-1]
+        if self.n_objects:
+            yield from zip(np.split(self.y, ends), np.split(self.x, ends), strict=True)
+
+    def draw(self) -> Labels:
+        """Return the objects as labels, (Y, X) int32, numbered from 1.
+
+        Where some overlap, the smallest has the pixels.
+        """
+        labels = np.zeros(self.shape, np.int32)
+        order = np.argsort(-self.areas_px[self.number], kind="stable")  # the smallest comes last
+        labels[self.y[order], self.x[order]] = self.number[order] + 1
+        return labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,6 +76,7 @@ from cellid.config.scores import (
 )
 from cellid.config.simulation import SimulateSettings
 from cellid.config.study import Range, StudySettings
+from cellid.config.tiles import TileSettings
 from cellid.config.tracking import TrackOutputSettings, TrackSettings
 
 __all__ = [
@@ -134,6 +135,7 @@ __all__ = [
     "SimulateSettings",
     "SplitSettings",
     "StudySettings",
+    "TileSettings",
     "TrackOutputSettings",
     "TrackSettings",
     "TrainSettings",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cellid.errors import CellidError
-from cellid.types import Detections, check_labels
+from cellid.types import Detections, ObjectPixels, check_labels
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.uint32, np.int32, np.int64])
@@ -137,3 +137,17 @@ def test_detections_are_chosen_moved_scaled_and_joined() -> None:
     assert joined.boxes[:2].tolist() == [[5, 5, 6, 7], [6, 6, 7, 8]]
     assert joined.masks.shape == (4, 3, 3)
     assert len(Detections.joined([])) == 0
+
+
+def test_pixels_of_objects_are_those_of_labels_and_may_be_shared() -> None:
+    labels = np.array([[0, 9, 9], [4, 4, 9]], np.int32)
+    objects = ObjectPixels.of_labels(labels)
+    assert objects.areas_px.tolist() == [2, 3]
+    np.testing.assert_array_equal(objects.draw(), [[0, 2, 2], [1, 1, 2]])
+    shared = ObjectPixels.of_objects(labels.shape, [*objects.each(), ([], []), ([0, 0], [0, 1])])
+    assert shared.areas_px.tolist() == [2, 3, 0, 2]
+    assert [y.tolist() for y, _ in shared.each()] == [[1, 1], [0, 0, 1], [], [0, 0]]
+    np.testing.assert_array_equal(shared.draw(), [[4, 4, 2], [1, 1, 2]])  # the smaller is on top
+    nothing = ObjectPixels.of_objects((2, 3), [])
+    assert (nothing.n_objects, list(nothing.each())) == (0, [])
+    assert not nothing.draw().any()
