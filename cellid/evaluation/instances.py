@@ -11,7 +11,7 @@ from cellid.errors import CellidError
 from cellid.evaluation.assignment import choose_pairs
 from cellid.evaluation.contingency import Counts
 from cellid.evaluation.matching import Matching, Pairs, check_threshold
-from cellid.types import Detections, Mask, Window, check_labels
+from cellid.types import Detections, Mask, ObjectPixels, Window, check_labels
 
 Outline: TypeAlias = Literal["box", "mask"]
 Overlaps: TypeAlias = tuple[Counts, Counts, NDArray[np.float64]]
@@ -94,19 +94,48 @@ def label_instances(
     CellidError
         If it is not a label image, or there are not as many scores or classes as objects.
     """
-    by_column = check_labels(labels).T.ravel()
-    foreground = np.flatnonzero(by_column)
-    ids, number = np.unique(by_column[foreground], return_inverse=True)
-    order = np.argsort(number, kind="stable")
-    masks = _stack_masks(foreground[order], np.bincount(number, minlength=ids.size), labels.shape)
+    objects = ObjectPixels.of_labels(check_labels(labels))
+    return pixel_instances(objects, scores=scores, classes=classes)
+
+
+def pixel_instances(
+    objects: ObjectPixels,
+    *,
+    scores: NDArray[np.floating] | None = None,
+    classes: NDArray[np.integer] | None = None,
+) -> Instances:
+    """Return objects that may overlap, known to the pixel.
+
+    Parameters
+    ----------
+    objects : ObjectPixels
+        One without a pixel has an empty box at 0, 0.
+    scores, classes : (N,) arrays, optional
+        As of `label_instances`.
+
+    Returns
+    -------
+    Instances
+
+    Raises
+    ------
+    CellidError
+        If there are not as many scores or classes as objects.
+    """
+    n, areas_px = objects.n_objects, objects.areas_px
+    by_column = objects.x.astype(np.int64) * objects.shape[0] + objects.y
+    order = np.lexsort((by_column, objects.number))
+    masks = _stack_masks(by_column[order], areas_px, objects.shape)
+    boxes = np.zeros((n, 4))
+    boxes[areas_px > 0] = _bound(masks[np.flatnonzero(areas_px)], objects.shape[0])
     return Instances(
-        frame=(labels.shape[0], labels.shape[1]),
-        boxes=_bound(masks, labels.shape[0]),
-        scores=np.ones(ids.size) if scores is None else _one_each("scores", scores, ids.size),
+        frame=objects.shape,
+        boxes=boxes,
+        scores=np.ones(n) if scores is None else _one_each("scores", scores, n),
         classes=(
-            np.zeros(ids.size, np.int64)
+            np.zeros(n, np.int64)
             if classes is None
-            else _one_each("classes", classes, ids.size).astype(np.int64)
+            else _one_each("classes", classes, n).astype(np.int64)
         ),
         masks=masks,
     )

@@ -20,7 +20,8 @@ from skimage.draw import polygon
 
 from cellid.errors import CellidError
 from cellid.io.readers import read_object
-from cellid.types import Labels
+from cellid.io.run_lengths import expand_runs
+from cellid.types import Labels, ObjectPixels
 
 Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of the pixels of an object."""
@@ -39,12 +40,11 @@ class Outlines:
 
         Where some overlap, the smallest has the pixels.
         """
-        labels = np.zeros(shape, np.int32)
-        pixels = [draw(shape) for draw in self.objects]
-        order = sorted(range(len(pixels)), key=lambda i: -pixels[i][0].size)
-        for i in order:
-            labels[pixels[i]] = i + 1
-        return labels
+        return self.fill(shape).draw()
+
+    def fill(self, shape: tuple[int, int]) -> ObjectPixels:
+        """Return the pixels of each object, which may overlap."""
+        return ObjectPixels.of_objects(shape, (draw(shape) for draw in self.objects))
 
 
 def read_outlines(path: Path) -> dict[str, Outlines]:
@@ -65,7 +65,7 @@ def read_outlines(path: Path) -> dict[str, Outlines]:
         If the file is something else.
     """
     expected = "outlines as COCO or the VGG Image Annotator write them"
-    remedy = "export them from there as JSON: polygons, or run lengths as lists of numbers"
+    remedy = "export them from there as JSON: polygons, or run lengths"
     content = read_object(path, expected, remedy)
     try:
         is_coco = "images" in content and "annotations" in content
@@ -89,7 +89,9 @@ def _read_coco(content: Mapping[str, Any]) -> dict[str, list[_Draw]]:
 def _read_segmentation(segmentation: Any) -> Iterator[_Draw]:
     """Yield the objects of a COCO annotation: one, but for pairs of numbers one a polygon."""
     if isinstance(segmentation, Mapping):
-        yield _RunLengths(np.array(segmentation["counts"], np.int64), *segmentation["size"])
+        counts = segmentation["counts"]
+        counts = expand_runs(counts) if isinstance(counts, str) else counts
+        yield _RunLengths(np.array(counts, np.int64), *segmentation["size"])
     elif segmentation and np.ndim(segmentation[0][0]):
         yield from (_outline(*zip(*points, strict=True)) for points in segmentation)
     else:
@@ -138,7 +140,8 @@ class _Polygons:
 
     def __call__(self, shape: tuple[int, int]) -> Pixels:
         drawn = [polygon(part[:, 1] - 0.5, part[:, 0] - 0.5, shape) for part in self.parts]
-        rows, columns = (np.concatenate(axis) for axis in zip(*drawn, strict=True))
+        # Parts may overlap
+        rows, columns = np.unique(np.concatenate(drawn, axis=1), axis=1)
         return rows, columns
 
 

@@ -94,6 +94,16 @@ def test_polygons_of_coco_have_pixels_between_their_points(tmp_path: Path) -> No
     np.testing.assert_array_equal(labels, expected)
 
 
+def test_parts_that_overlap_have_their_pixels_once(tmp_path: Path) -> None:
+    parts = [[2, 3, 6, 3, 6, 5, 2, 5], [3, 3, 8, 3, 8, 5, 3, 5]]
+    content = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": [{"image_id": 1, "segmentation": parts}],
+    }
+    objects = read_outlines(write(tmp_path / "all.json", content))["a.png"].fill(SHAPE)
+    assert objects.areas_px.tolist() == [2 * 6]
+
+
 @pytest.mark.parametrize(
     "content",
     [
