@@ -10,30 +10,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cellid.config import Recipe
 from cellid.dataset import (
     Dataset,
-    DatasetWriter,
     assign_splits,
     mark_duplicates,
     read_dataset,
     writing_dataset,
 )
 from cellid.errors import CellidError
-from cellid.imaging.geometry import crop_origins
-from cellid.imaging.registration import Shift, measure_shift, move_back
 from cellid.io.names import safe_names
-from cellid.io.pairs import Pair, check_shows_something, find_pairs, read_pair
-from cellid.labeling import label_stain
-from cellid.labeling.auto import label_auto
-from cellid.labeling.crop_quality import measure_objects, summarise_objects
+from cellid.io.pairs import Pair, find_pairs
 from cellid.labeling.selection import select_crops
-from cellid.labeling.shape import Floats
 from cellid.report.figures import draw_contact_sheet
-from cellid.types import Labels
+from cellid.workflows.pair_labelling import Job, label_pair
 
 DUPLICATE = "duplicate"
 
@@ -89,14 +81,46 @@ def label(
         If no pair is found or readable, if no crop is left, if ``out`` exists, or if it
         cannot be written.
     """
-    jobs = [(source.line, pair) for source in sources for pair in _find(source, recipe, say)]
+    jobs = [Job(pair, source.line) for source in sources for pair in _find(source, recipe, say)]
+    return label_pairs(jobs, describe_sources(sources), out, recipe, overwrite, say)
+
+
+def label_pairs(
+    jobs: Sequence[Job],
+    sources: tuple[str, ...],
+    out: Path,
+    recipe: Recipe,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Dataset:
+    """Do what `label` does with pairs that were found already.
+
+    Of crops with the same pixels the first is kept.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    sources : tuple of str
+        Where they were found, for `dataset.json`.
+    out, recipe, overwrite, say
+        As of `label`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    CellidError
+        As `label`.
+    """
     fields = _name_fields(jobs)
     rows: list[dict[str, Any]] = []
     problems: dict[str, str] = {}
     with writing_dataset(out, overwrite) as writer:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             results = pool.map(
-                lambda job, field: _label_pair(*job, field, recipe, writer), jobs, fields
+                lambda job, field: label_pair(job, field, recipe, writer), jobs, fields
             )
             for field, result in zip(
                 fields, tqdm(results, total=len(jobs), desc="label", unit="pair"), strict=True
@@ -122,7 +146,7 @@ def label(
             pixel_size_um=_common_pixel_size(rows),
             nucleus_diameter_px=_typical_diameter(manifest, objects),
             recipe=recipe.model_dump(mode="json"),
-            sources=describe_sources(sources),
+            sources=sources,
             problems=problems,
         )
         draw_contact_sheet(read_dataset(writer.folder), writer.folder / "contact_sheet.png")
@@ -149,109 +173,18 @@ def _find(source: Source, recipe: Recipe, say: Callable[[str], None]) -> Iterato
     yield from found.pairs
 
 
-def _name_fields(jobs: list[tuple[str, Pair]]) -> list[str]:
+def _name_fields(jobs: Sequence[Job]) -> list[str]:
     """Return a name for each pair: its own, after the line if names would clash."""
-    ids = [pair.id for _, pair in jobs]
+    ids = [job.pair.id for job in jobs]
     clash = len(set(ids)) < len(ids)
-    return safe_names(f"{line}_{pair.id}" if clash else pair.id for line, pair in jobs)
-
-
-def _label_pair(
-    line: str, pair: Pair, field: str, recipe: Recipe, writer: DatasetWriter
-) -> list[dict[str, Any]] | CellidError:
-    """Write the crops of one pair and return their rows, or what is wrong with the pair."""
-    try:
-        phase, stain, pixel_size_um, shift = _read_aligned(pair, recipe)
-        crops = list(_label_crops(stain, recipe))
-    except CellidError as error:
-        return error
-    # From here on an error is not this pair's, such as a full disk, and stops them all
-    known: dict[str, Any] = {
-        "field": field,
-        "line": line,
-        "file": str(pair.phase),
-        "stain_file": str(pair.stain),
-        "well": pair.well or "",
-        "site": "" if pair.site is None else str(pair.site),
-        "time_h": np.nan if pair.time_h is None else pair.time_h,
-        "group": _group(pair, field, line, recipe),
-        "shift_y_px": np.nan if shift.dy_px is None else shift.dy_px,
-        "shift_x_px": np.nan if shift.dx_px is None else shift.dx_px,
-        "pixel_size_um": pixel_size_um,
-        "labelled_by": recipe.labels.method,
-        "weight": 1.0,
-    }
-    given = recipe.labels.method == "given"
-    # Without a stain people look at the labels on the image itself
-    shown = stain if not given else phase if phase.ndim == 2 else phase.max(axis=-1)
-    rows = []
-    for (y0, x0, y1, x1), labels, scores in crops:
-        crop_id = f"{field}_y{y0}_x{x0}"
-        part = np.s_[y0:y1, x0:x1]
-        pixels = writer.add_crop(crop_id, phase[part], shown[part], labels, pixel_size_um)
-        corners = {"id": crop_id, "y0": y0, "x0": x0, "y1": y1, "x1": x1}
-        objects = measure_objects(labels, None if given else stain[part], scores)
-        quality = summarise_objects(objects)
-        objects.insert(0, "id", crop_id)
-        rows.append({**known, **corners, **pixels, **quality, "objects": objects})
-    return rows
-
-
-def _read_aligned(
-    pair: Pair, recipe: Recipe
-) -> tuple[NDArray[np.generic], NDArray[np.generic], float | None, Shift]:
-    """Read a pair, measure how far its stain is shifted, and move it back if asked to."""
-    phase, stain, pixel_size_um = read_pair(pair)
-    if recipe.labels.method == "given":
-        return phase, stain, pixel_size_um, Shift(None, None, 0.0)  # labels show no shift
-    check_shows_something(pair.stain, stain)
-    shift = measure_shift(phase if phase.ndim == 2 else phase.mean(axis=-1), stain)
-    length_px = shift.length_px  # None: the images do not tell, which is no reason to drop
-    if length_px is not None and length_px > recipe.input.max_shift_px:
-        raise CellidError(
-            pair.stain,
-            expected=f"a stain within {recipe.input.max_shift_px:g} px of its phase image",
-            got=f"a shift of ({shift.dy_px:.1f}, {shift.dx_px:.1f}) px (y, x)",
-            remedy="align the channels, or raise input.max_shift_px",
-        )
-    return phase, move_back(stain, shift) if recipe.input.align else stain, pixel_size_um, shift
-
-
-def _label_crops(
-    stain: NDArray[np.generic], recipe: Recipe
-) -> Iterator[tuple[tuple[int, int, int, int], Labels, Floats | None]]:
-    """Yield the corners and labels of every crop of a field, and the scores of the labels."""
-    height, width = stain.shape
-    if recipe.labels.method == "reference":
-        # The thesis equalises and labels each crop by itself (section 5.2.2-5.2.3)
-        for y0, x0, y1, x1 in crop_origins((height, width), recipe.crops):
-            yield (y0, x0, y1, x1), label_stain(stain[y0:y1, x0:x1], recipe.labels), None
-        return
-    scores = None
-    if recipe.labels.method == "given":
-        labels = label_stain(stain, recipe.labels)
-    else:
-        found = label_auto(stain, recipe.labels)
-        labels, scores = found.labels, found.quality.score
-    for y0, x0, y1, x1 in crop_origins((height, width), recipe.crops):
-        yield (y0, x0, y1, x1), labels[y0:y1, x0:x1], scores
-
-
-def _group(pair: Pair, field: str, line: str, recipe: Recipe) -> str:
-    """Return what must stay in one split: time points of one place are near doubles."""
-    if recipe.split.by == "folder":
-        return str(pair.phase.parent)
-    if pair.well is None:
-        # A stack's frames, unless each of its scenes is a place of its own
-        place = f"_{pair.scene}" if pair.scene else ""
-        return field if pair.frame is None else f"{line}_{pair.phase.stem}{place}"
-    return f"{line}_{pair.well}" if recipe.split.by == "well" else f"{line}_{pair.well}_{pair.site}"
+    return safe_names(f"{job.line}_{job.pair.id}" if clash else job.pair.id for job in jobs)
 
 
 def _choose(manifest: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
     """Fill in which crops are kept and which split they are in."""
     manifest = manifest.copy()
-    manifest["reason"] = select_crops(manifest, recipe.select)
+    faulty = manifest["reason"] != ""
+    manifest["reason"] = manifest["reason"].where(faulty, select_crops(manifest, recipe.select))
     manifest.loc[mark_duplicates(manifest), "reason"] = DUPLICATE
     manifest["kept"] = manifest["reason"] == ""
     manifest["split"] = assign_splits(manifest, recipe.split, recipe.seed)
