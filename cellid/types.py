@@ -253,6 +253,34 @@ class ObjectPixels:
         if self.n_objects:
             yield from zip(np.split(self.y, ends), np.split(self.x, ends), strict=True)
 
+    def crop(
+        self, y0: int, x0: int, y1: int, x1: int, least: float
+    ) -> tuple[Self, NDArray[np.int64]]:
+        """Return the objects of a part of the frame, and which of all they are.
+
+        Parameters
+        ----------
+        y0, x0, y1, x1 : int
+            The part, half-open pixels.
+        least : float in [0, 1]
+            Least share of its pixels that an object has there; one without any never is
+            an object of the part.
+
+        Returns
+        -------
+        ObjectPixels
+            In pixels from the corner of the part.
+        (N,) int64
+        """
+        inside = (self.y >= y0) & (self.y < y1) & (self.x >= x0) & (self.x < x1)
+        seen_px = np.bincount(self.number[inside], minlength=self.n_objects)
+        kept = (seen_px > 0) & (seen_px >= least * self.areas_px)
+        inside &= kept[self.number]
+        number = (np.cumsum(kept) - 1)[self.number[inside]].astype(np.int32)
+        y, x = self.y[inside] - np.int32(y0), self.x[inside] - np.int32(x0)
+        cropped = type(self)((y1 - y0, x1 - x0), int(kept.sum()), number, y, x)
+        return cropped, np.flatnonzero(kept)
+
     def draw(self) -> Labels:
         """Return the objects as labels, (Y, X) int32, numbered from 1.
 

@@ -136,8 +136,8 @@ def choose_tiling(shape: tuple[int, int], settings: TileSettings) -> MiniTiling:
 
 def cut_objects(
     objects: ObjectPixels, tiling: MiniTiling, min_visible: float
-) -> Iterator[tuple[NDArray[np.int64], ObjectPixels]]:
-    """Yield the objects of one tile after another.
+) -> Iterator[tuple[ObjectPixels, NDArray[np.int64]]]:
+    """Yield the objects of one tile after another, and which of the whole they are.
 
     Parameters
     ----------
@@ -150,23 +150,12 @@ def cut_objects(
 
     Yields
     ------
-    (N,) int64
-        Which objects these are in the whole.
     ObjectPixels
-        Their pixels that the tile shows, from its corner.
+        What the tile shows of them, in pixels from its corner.
+    (N,) int64
     """
-    areas_px = objects.areas_px
     for y0, x0, y1, x1 in tiling.tiles.tolist():
-        inside = (objects.y >= y0) & (objects.y < y1) & (objects.x >= x0) & (objects.x < x1)
-        seen_px = np.bincount(objects.number[inside], minlength=objects.n_objects)
-        kept = (seen_px > 0) & (seen_px >= min_visible * areas_px)
-        inside &= kept[objects.number]
-        number = (np.cumsum(kept) - 1)[objects.number[inside]].astype(np.int32)
-        y, x = objects.y[inside] - np.int32(y0), objects.x[inside] - np.int32(x0)
-        yield (
-            np.flatnonzero(kept),
-            ObjectPixels((y1 - y0, x1 - x0), int(kept.sum()), number, y, x),
-        )
+        yield objects.crop(y0, x0, y1, x1, min_visible)
 
 
 def cut_labels(labels: Labels, tiling: MiniTiling, min_visible: float) -> Iterator[Labels]:

@@ -5,7 +5,7 @@ them again). Classes are numbered from 1 in these files.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cellid.errors import CellidError
 from cellid.io.readers import read_object
 from cellid.io.run_lengths import compress_runs
-from cellid.io.writers import write_text
+from cellid.io.writers import replacing, write_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,37 +48,30 @@ class CocoImage:
     scores: NDArray[np.floating] | None = None
 
 
-def write_coco(path: Path, images: Sequence[CocoImage], class_names: Sequence[str]) -> None:
-    """Write images and their objects as a COCO data set.
+def write_coco(path: Path, images: Iterable[CocoImage], class_names: Sequence[str]) -> None:
+    """Write images and their objects as a COCO data set, one image after another.
 
     Parameters
     ----------
     path : Path
-    images : sequence of CocoImage
+    images : iterable of CocoImage
         Numbered from 1 in the file.
     class_names : sequence of str
         Of class 0, 1 …
     """
-    annotations: list[dict[str, Any]] = []
-    for number, image in enumerate(images, start=1):
-        for row in _describe(image, number):
-            annotations.append({"id": len(annotations) + 1, "iscrowd": 0, **row})
-    content = {
-        "images": [
-            {
-                "id": number,
-                "file_name": image.name,
-                "height": image.shape[0],
-                "width": image.shape[1],
-            }
-            for number, image in enumerate(images, start=1)
-        ],
-        "annotations": annotations,
-        "categories": [
-            {"id": number, "name": name} for number, name in enumerate(class_names, start=1)
-        ],
-    }
-    write_text(path, json.dumps(content))
+    listed: list[dict[str, Any]] = []
+    n_objects = 0
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write('{"annotations": [')
+        for number, image in enumerate(images, start=1):
+            height, width = image.shape
+            listed.append({"id": number, "file_name": image.name, "height": height, "width": width})
+            for row in _describe(image, number):
+                file.write(", " * (n_objects > 0))
+                n_objects += 1
+                file.write(json.dumps({"id": n_objects, "iscrowd": 0, **row}))
+        categories = [{"id": i, "name": name} for i, name in enumerate(class_names, start=1)]
+        file.write(f'], "images": {json.dumps(listed)}, "categories": {json.dumps(categories)}}}')
 
 
 def write_coco_results(

@@ -83,7 +83,13 @@ def _read_coco(content: Mapping[str, Any]) -> dict[str, list[_Draw]]:
     objects: defaultdict[Any, list[_Draw]] = defaultdict(list)
     for annotation in content["annotations"]:
         objects[annotation["image_id"]] += _read_segmentation(annotation["segmentation"])
-    return {image["file_name"]: objects[image["id"]] for image in content["images"]}
+    found: dict[str, list[_Draw]] = {}
+    for image in content["images"]:
+        # LIVECell lists 65 files twice (its issue 26): the fuller record counts
+        name, mine = image["file_name"], objects[image["id"]]
+        if len(mine) >= len(found.get(name, [])):
+            found[name] = mine
+    return found
 
 
 def _read_segmentation(segmentation: Any) -> Iterator[_Draw]:

@@ -84,10 +84,10 @@ def test_an_object_is_a_tile_s_from_its_least_share() -> None:
         assert [np.count_nonzero(tile == 7) for tile in cut] == expected
         assert {tile.shape for tile in cut} == {(36, 20)}
         by_pixel = list(cut_objects(ObjectPixels.of_labels(labels), tiling, least))
-        assert [objects.areas_px.tolist() for _, objects in by_pixel] == [
+        assert [objects.areas_px.tolist() for objects, _ in by_pixel] == [
             [px] if px else [] for px in expected
         ]
-        for tile, (_, objects) in zip(cut, by_pixel, strict=True):
+        for tile, (objects, _) in zip(cut, by_pixel, strict=True):
             np.testing.assert_array_equal(objects.draw() > 0, tile > 0)
 
 
@@ -96,7 +96,7 @@ def test_objects_that_overlap_are_cut_each_by_itself() -> None:
     objects = ObjectPixels.of_objects(
         (60, 20), [(rows, columns), (rows + 30, columns), (rows, columns + 1)]
     )
-    (first, of_first), (second, of_second), _ = cut_objects(
+    (of_first, first), (of_second, second), _ = cut_objects(
         objects, MiniTiling((60, 20), (5, 1), 3), 0.5
     )
     assert (first.tolist(), second.tolist()) == ([0, 1, 2], [1])

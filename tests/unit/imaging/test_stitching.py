@@ -105,7 +105,7 @@ def test_an_object_found_in_pieces_by_one_tile_is_there_once() -> None:
 def test_objects_that_overlap_in_every_tile_all_stay() -> None:
     large, inside, twin = block(2, 12, 22, 28), block(8, 16, 12, 23), block(2, 13, 22, 29)
     every = ObjectPixels.of_objects(ROW.shape, [large, inside, twin])
-    tiles = [objects for _, objects in cut_objects(every, ROW, 0.0)]
+    tiles = [objects for objects, _ in cut_objects(every, ROW, 0.0)]
     found = pixels(stitch_objects(ROW, tiles, SETTINGS))
     assert sorted(map(sorted, found)) == sorted(map(sorted, pixels(every)))
 
@@ -168,7 +168,7 @@ def as_detections(objects: ObjectPixels, side: int) -> Detections:
 def test_detections_keep_their_boxes_masks_and_scores() -> None:
     small, wide = block(5, 13, 15, 25), block(18, 2, 26, 48)
     every = ObjectPixels.of_objects(ROW.shape, [small, wide])
-    tiles = [as_detections(objects, 14) for _, objects in cut_objects(every, ROW, 0.25)]
+    tiles = [as_detections(objects, 14) for objects, _ in cut_objects(every, ROW, 0.25)]
     found = stitch_detections(ROW, tiles, SETTINGS)
     assert found.boxes.tolist() == [[5, 13, 15, 25], [18, 2, 26, 48]]
     assert found.masks is not None
@@ -225,6 +225,6 @@ def test_overlapping_outlines_of_real_cells_all_stay(test_data: Path) -> None:
     for each in outlines.values():
         cells = ObjectPixels.of_objects(tiling.shape, [draw(tiling.shape) for draw in each.objects])
         assert cells.number.size > np.count_nonzero(cells.draw())  # they do overlap
-        tiles = [objects for _, objects in cut_objects(cells, tiling, SETTINGS.min_visible)]
+        tiles = [objects for objects, _ in cut_objects(cells, tiling, SETTINGS.min_visible)]
         found = pixels(stitch_objects(tiling, tiles, SETTINGS))
         assert sorted(map(sorted, found)) == sorted(map(sorted, pixels(cells)))

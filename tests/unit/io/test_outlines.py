@@ -94,6 +94,18 @@ def test_polygons_of_coco_have_pixels_between_their_points(tmp_path: Path) -> No
     np.testing.assert_array_equal(labels, expected)
 
 
+def test_of_two_records_of_one_file_the_fuller_counts(tmp_path: Path) -> None:
+    square, other = [[2, 3, 6, 3, 6, 5, 2, 5]], [[10, 10, 12, 10, 12, 12, 10, 12]]
+    images = [{"id": number, "file_name": "a.png"} for number in (1, 2, 3)]
+    annotations = [
+        {"image_id": number, "segmentation": polygon}
+        for number, polygon in ((1, square), (2, square), (2, other))
+    ]
+    content = {"images": images, "annotations": annotations}
+    found = read_outlines(write(tmp_path / "all.json", content))
+    assert len(found["a.png"].objects) == 2
+
+
 def test_parts_that_overlap_have_their_pixels_once(tmp_path: Path) -> None:
     parts = [[2, 3, 6, 3, 6, 5, 2, 5], [3, 3, 8, 3, 8, 5, 3, 5]]
     content = {
