@@ -9,6 +9,7 @@ from typing import get_args
 from cellid.errors import CellidError
 from cellid.recipes import load_recipe
 from cellid.workflows.labelling import label
+from cellid.workflows.livecell import import_livecell
 from cellid.workflows.published import Truth, neuronal_cells, nuclear_images
 
 COLOURS = ("green", "red", "yellow")
@@ -17,7 +18,7 @@ COLOURS = ("green", "red", "yellow")
 def main(arguments: list[str] | None = None) -> None:
     """Import the data set that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=("neuronal-cells-v2", "s-bsst265"))
+    parser.add_argument("name", choices=("neuronal-cells-v2", "s-bsst265", "livecell"))
     parser.add_argument("root", type=Path, help="folder of the unpacked archive")
     parser.add_argument("--out", type=Path, required=True, help="data set to write")
     parser.add_argument("--colour", action="append", choices=COLOURS, help="of the neuronal cells")
@@ -25,6 +26,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
     options = parser.parse_args(arguments)
     try:
+        if options.name == "livecell":
+            import_livecell(options.root, options.out, options.settings)
+            return
         sources, overrides = (
             nuclear_images(options.root)
             if options.name == "s-bsst265"

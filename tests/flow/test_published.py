@@ -1,4 +1,4 @@
-"""Colour images of published form: imported, trained on, looked through and scored."""
+"""Images of published form: imported, trained on, looked through and scored."""
 
 import importlib.util
 import json
@@ -13,6 +13,7 @@ import pytest
 import tifffile
 
 from cellid.dataset import read_dataset
+from cellid.io.outlines import read_outlines
 from cellid.io.writers import write_png
 from cellid.runs import read_config
 
@@ -124,6 +125,112 @@ def test_numbered_nuclei_keep_their_numbers_and_the_published_test_images(
     assert set(dataset.manifest["n_nuclei"]) == {4}  # touching ones apart, as they were drawn
     with pytest.raises(SystemExit, match=r"image_description\.csv"):
         importer.main(["s-bsst265", str(tmp_path), "--out", str(tmp_path / "other")])
+
+
+def livecell_file(root: Path, split: str, records: list[tuple[str, list[list[float]]]]) -> None:
+    """Write a split of LIVECell: names of images and the polygons of their cells."""
+    images, annotations = [], []
+    for number, (name, polygons) in enumerate(records, start=100):
+        images.append({"id": number, "file_name": f"{name}.tif", "height": 80, "width": 96})
+        annotations += [{"image_id": number, "segmentation": [points]} for points in polygons]
+    content = {"images": images, "annotations": annotations}
+    (root / f"livecell_coco_{split}.json").write_text(json.dumps(content))
+
+
+def square(y: int, x: int, side: int) -> list[float]:
+    return [x, y, x + side, y, x + side, y + side, x, y + side]
+
+
+@pytest.fixture(params=["A172", ".."], ids=["folders", "flat"])
+def livecell(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A small LIVECell with the faults of the large one."""
+    root = tmp_path / "livecell"
+    names = {
+        "livecell_train_val_images": (
+            *(f"A172_Phase_{well}_1_00d00h00m_1" for well in ("B1", "B2", "B3", "B4")),
+            "A172_Phase_B5_1_00d00h00m_1",  # has the pixels of the test image
+            "A172_Phase_D7_1_01d20h00m_1",  # is on the list of those with hardly a cell
+        ),
+        "livecell_test_images": ("A172_Phase_C7_1_00d00h00m_1",),
+    }
+    for folder, images in names.items():
+        place = (root / "images" / folder / request.param).resolve()
+        place.mkdir(parents=True, exist_ok=True)
+        for name in images:
+            seed = 99 if "_B5_" in name or "_C7_" in name else sum(map(ord, name))
+            image = draw_field(seed)[0][..., 0]
+            tifffile.imwrite(place / f"{name}.tif", image)
+    train, (test,) = names.values()
+    cells = [square(10, 10, 12), square(16, 16, 10), square(40, 45, 20)]
+    # One image is recorded twice in a file, and one by two files
+    livecell_file(root, "train", [(train[0], cells[:1]), *((name, cells) for name in train)])
+    livecell_file(root, "val", [(train[1], cells)])
+    livecell_file(root, "test", [(test, [*cells, square(40, 45, 19)])])
+    return root
+
+
+def test_the_faults_of_livecell_are_mended(
+    importer: ModuleType, livecell: Path, tmp_path: Path
+) -> None:
+    importer.main(["livecell", str(livecell), "--out", str(tmp_path / "set")])
+    dataset = read_dataset(tmp_path / "set")
+    rows = dataset.manifest.assign(name=dataset.manifest["file"].map(lambda file: Path(file).stem))
+    rows = rows.set_index("name")
+    assert len(rows) == 7
+    assert set(rows["line"]) == {"A172"}
+    assert rows["reason"].to_dict() == {
+        **{f"A172_Phase_B{well}_1_00d00h00m_1": "" for well in range(1, 5)},
+        "A172_Phase_C7_1_00d00h00m_1": "",
+        "A172_Phase_B5_1_00d00h00m_1": "duplicate",
+        "A172_Phase_D7_1_01d20h00m_1": "incomplete_annotation",
+    }
+    assert list(dataset.crops("test").index) == [rows.index.get_loc("A172_Phase_C7_1_00d00h00m_1")]
+    assert set(rows["n_nuclei"].drop("A172_Phase_C7_1_00d00h00m_1")) == {3}
+    # A contour within another, kept whole beside the labels
+    test = rows.loc["A172_Phase_C7_1_00d00h00m_1"]
+    whole = read_outlines(tmp_path / "set" / "instances.json")
+    assert set(whole) == {f"{crop}.tif" for crop in rows["id"]}
+    areas_px = whole[f"{test['id']}.tif"].fill((80, 96)).areas_px
+    assert areas_px.tolist() == [144, 100, 400, 361]
+    labels = dataset.labels(test["id"])
+    assert np.bincount(labels.ravel())[1:].tolist() == [144 - 36, 100, 400 - 361, 361]
+
+
+def test_livecell_may_be_cut_into_crops(
+    importer: ModuleType, livecell: Path, tmp_path: Path
+) -> None:
+    options = ["--out", str(tmp_path / "set"), "--set", "crops.size=64", "--set", "split.test=0"]
+    (livecell / "livecell_coco_test.json").unlink()
+    importer.main(["livecell", str(livecell), *options])
+    dataset = read_dataset(tmp_path / "set")
+    whole = read_outlines(tmp_path / "set" / "instances.json")
+    assert len(dataset.manifest) > 6
+    for row in dataset.manifest.itertuples():
+        shape = (row.y1 - row.y0, row.x1 - row.x0)
+        drawn = whole[f"{row.id}.tif"].draw(shape)
+        np.testing.assert_array_equal(drawn > 0, dataset.labels(row.id) > 0)
+    with pytest.raises(SystemExit, match="livecell_coco_train"):
+        importer.main(["livecell", str(tmp_path / "set"), "--out", str(tmp_path / "other")])
+
+
+@pytest.mark.real
+def test_real_livecell(importer: ModuleType, test_data: Path, tmp_path: Path) -> None:
+    root = test_data / "livecell_subset"
+    importer.main(["livecell", str(root), "--out", str(tmp_path / "set")])
+    dataset = read_dataset(tmp_path / "set")
+    assert dataset.manifest["kept"].tolist() == [True] * 5
+    assert set(dataset.manifest["line"]) == {"BT474", "Huh7", "MCF7"}
+    whole = read_outlines(tmp_path / "set" / "instances.json")
+    truth = read_outlines(root / "livecell_coco_val.json")
+    cells = 0
+    for row in dataset.manifest.itertuples():
+        assert (row.y1 - row.y0, row.x1 - row.x0) == (520, 704)
+        ours, theirs = (
+            found.fill((520, 704)) for found in (whole[f"{row.id}.tif"], truth[Path(row.file).name])
+        )
+        assert sorted(ours.areas_px) == sorted(theirs.areas_px)
+        cells += ours.n_objects
+    assert cells == 1243
 
 
 @pytest.mark.real
