@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellid.config import GateSettings
+from cellid.imaging.geometry import rescale_labels
 from cellid.imaging.patches import Boxes, patch_boxes
 from cellid.imaging.regions import bound_regions, cover_boxes
 from cellid.models.classifier import Classifier, classify
@@ -84,14 +85,9 @@ def detect_behind_gate(
         Least probability of an open patch, such as `Gate.threshold`.
     """
     prepared = run.prepare(image, pixel_size_um)
-    back = 1 / run.scale(pixel_size_um)
     opened = cover_boxes(judged.boxes[judged.probabilities >= threshold], judged.shape)
     # In the network's pixels, so that the grid of its features is that of the whole image
-    rows, columns = (
-        np.minimum((np.arange(side) + 0.5) * back, limit - 1).astype(int)
-        for side, limit in zip(prepared.shape[:2], judged.shape[:2], strict=True)
-    )
-    seen = opened[rows[:, None], columns]
+    seen = rescale_labels(opened.astype(np.int32), prepared.shape[:2]) > 0
     regions = bound_regions(seen, gate.settings.margin_px, ALIGNMENT_PX)
     found = []
     for y0, x0, y1, x1 in regions:
@@ -100,4 +96,4 @@ def detect_behind_gate(
         centre = np.minimum(centre, np.array(seen.shape) - 1)
         found.append(part.chosen(seen[tuple(centre.T)]))
     looked_at = ((regions[:, 2:] - regions[:, :2]).prod(axis=1)).sum() / seen.size
-    return Detections.joined(found).scaled(back), float(looked_at)
+    return Detections.joined(found).scaled(1 / run.scale(pixel_size_um)), float(looked_at)

@@ -22,7 +22,7 @@ from cellid.nn.anchors import fit_anchors
 from cellid.recipes import write_recipe
 from cellid.runs import DetectorConfig
 from cellid.training.backend import choose_precision, compile_with_xla, make_deterministic
-from cellid.training.checkpoint import best_weights_file, read_checkpoint
+from cellid.training.checkpoint import best_weights_file, read_checkpoint, read_epochs_done
 from cellid.training.finish import finish_run, trace_origin
 from cellid.training.loop import fingerprint, fit
 from cellid.training.scene_windows import SceneWindows, box_objects
@@ -72,7 +72,7 @@ def train_detector(
     checkpoint = folder / "checkpoint"
     checkpoint.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
-    if recipe.model.weights:
+    if recipe.model.weights and not read_epochs_done(checkpoint):
         load_backbone_weights(model, recipe.model.weights)
     steps = len(SceneWindows(training, recipe, epoch=0))
     rate = make_schedule(recipe.train, recipe.train.learning_rate, steps)

@@ -71,6 +71,21 @@ def test_a_gate_that_lets_all_through_changes_nothing(
     assert (len(none), looked_at) == (0, 0)
 
 
+def test_a_gate_is_open_in_images_of_another_pixel_size_too(
+    tiny_detector: DetectorRun, tiny_dataset: Dataset, gate: Gate
+) -> None:
+    image = np.kron(tiny_dataset.image("f8"), np.ones((2, 2), np.uint8))
+    judged = gate.judge(image, 0.5)
+    found, looked_at = detect_behind_gate(tiny_detector, gate, image, 0.5, judged, 0.0)
+    assert looked_at == 1
+    np.testing.assert_array_equal(found.boxes, tiny_detector.detect(image, 0.5).boxes)
+    judged.probabilities[:] = judged.boxes[:, 3] > 100
+    right, _ = detect_behind_gate(tiny_detector, gate, image, 0.5, judged, 0.5)
+    opened = judged.boxes[judged.boxes[:, 3] > 100, 1].min()
+    assert 0 < len(right) < len(found)
+    assert ((right.boxes[:, 1] + right.boxes[:, 3]) / 2 >= opened - 2).all()
+
+
 def test_what_is_found_behind_a_gate_lies_in_open_patches(
     tiny_detector: DetectorRun, tiny_dataset: Dataset, gate: Gate
 ) -> None:
