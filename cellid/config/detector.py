@@ -68,6 +68,13 @@ class DetectorNetworkSettings(Settings):
         "the paper and torchvision's second version",
     )
     filters: int = Field(256, ge=1, description="kernels of the pyramid and of the heads")
+    norm_momentum: float = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="share of the old that batch norm's running statistics keep in a step; higher "
+        "where windows of a batch differ much, such as empty ones and crowded ones",
+    )
     prior: float = Field(
         0.01, gt=0, lt=1, description="score of every anchor before training, as objects are rare"
     )

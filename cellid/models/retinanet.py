@@ -23,7 +23,7 @@ from cellid.nn.detection_losses import (
     values_at,
 )
 from cellid.nn.fpn import feature_pyramid
-from cellid.nn.resnet import resnet_stages
+from cellid.nn.resnet import resnet_stages, set_norm_momentum
 
 ALIGNMENT_PX = 32
 """Images are padded to a multiple of it, as torchvision does."""
@@ -137,7 +137,9 @@ def build_retinanet(
             answers.append(flat(answer(x)))
         join = layers.Concatenate(axis=1, name=output)
         outputs[output] = join(answers) if len(answers) > 1 else answers[0]
-    return RetinaNet(inputs, outputs, levels, anchors, loss)
+    model = RetinaNet(inputs, outputs, levels, anchors, loss)
+    set_norm_momentum(model, network.norm_momentum)
+    return model
 
 
 def retinanet_losses(

@@ -74,6 +74,21 @@ def freeze(model: keras.Model, parts: int) -> None:
             layer.trainable = i >= parts
 
 
+def set_norm_momentum(model: keras.Model, momentum: float) -> None:
+    """Set what share of the old the running statistics of a model's ResNet keep in a step.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With the layers of `resnet_stages`; it must not have run yet.
+    momentum : float in [0, 1)
+    """
+    for part in backbone_parts(model):
+        for layer in part:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.momentum = momentum
+
+
 def backbone_parts(model: keras.Model) -> list[list[keras.Layer]]:
     """Return the convolutions and batch norms of a model's ResNet: of its stem, and stage by stage.
 

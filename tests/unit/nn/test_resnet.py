@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from cellid.nn.resnet import backbone_parts, freeze, resnet_stages
+from cellid.nn.resnet import backbone_parts, freeze, resnet_stages, set_norm_momentum
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +29,18 @@ def test_a_held_part_has_nothing_to_train_and_keeps_its_statistics(
     after = [part[-1].get_weights() for part in stem_and_stages]
     kept = [np.array_equal(a, b) for a, b in zip(after, before, strict=True)]
     assert kept == [i < parts for i in range(5)]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.75])
+def test_running_statistics_keep_as_much_as_is_said(momentum: float) -> None:
+    inputs = keras.Input((None, None, 2))
+    model = keras.Model(inputs, resnet_stages(inputs, "resnet18")[0])
+    set_norm_momentum(model, momentum)
+    image = np.random.default_rng(0).normal(1, 1, size=(2, 32, 32, 2)).astype(np.float32)
+    stem = keras.Model(inputs, model.get_layer("conv1").output)
+    means = np.mean(stem(image), axis=(0, 1, 2))
+    model(image, training=True)
+    norms = [layer for layer in model.layers if "bn" in layer.name]
+    assert {layer.momentum for layer in norms} == {momentum}
+    moved = model.get_layer("bn1").moving_mean
+    np.testing.assert_allclose(moved, (1 - momentum) * means, rtol=1e-4, atol=1e-5)
