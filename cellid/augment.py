@@ -9,7 +9,12 @@ from cellid.types import Frame
 
 
 def sample_window(
-    image: Frame, maps: Frame, window_px: int, settings: AugmentSettings, rng: np.random.Generator
+    image: Frame,
+    maps: Frame,
+    window_px: int,
+    settings: AugmentSettings,
+    rng: np.random.Generator,
+    centre: tuple[float, float] | None = None,
 ) -> tuple[Frame, Frame]:
     """Draw one augmented training window.
 
@@ -28,13 +33,15 @@ def sample_window(
         Side of the window.
     settings : AugmentSettings
     rng : numpy.random.Generator
+    centre : (y, x) or None
+        Where the window is to lie, pixels, as far as it lies in the image; None: anywhere.
 
     Returns
     -------
     window : (window_px, window_px) or (window_px, window_px, C) float32
     window_maps : (window_px, window_px) or (window_px, window_px, K) float32
     """
-    matrix = _affine(image.shape, window_px, settings, rng)
+    matrix = _affine(image.shape, window_px, settings, rng, centre)
     window = _warp(image, matrix, window_px, cv2.INTER_LINEAR)
     window_maps = _warp(maps, matrix, window_px, cv2.INTER_NEAREST)
     return _change_intensity(window, settings, rng), window_maps
@@ -75,7 +82,11 @@ def _warp(
 
 
 def _affine(
-    shape: tuple[int, ...], window_px: int, settings: AugmentSettings, rng: np.random.Generator
+    shape: tuple[int, ...],
+    window_px: int,
+    settings: AugmentSettings,
+    rng: np.random.Generator,
+    wanted: tuple[float, float] | None = None,
 ) -> NDArray[np.float64]:
     """Return the 2×3 matrix (x, y) from window to image coordinates."""
     angle = np.deg2rad(rng.uniform(-settings.rotation_deg, settings.rotation_deg))
@@ -90,7 +101,11 @@ def _affine(
     length = np.array([shape[1], shape[0]], dtype=np.float64)
     room = np.maximum(length - window_px, 0) / 2
     shift = settings.shift * window_px
-    centre = (length - 1) / 2 + rng.uniform(-room, room) + rng.uniform(-shift, shift, size=2)
+    if wanted is None:
+        off_middle = rng.uniform(-room, room)
+    else:
+        off_middle = (np.array(wanted)[::-1] - (length - 1) / 2).clip(-room, room)
+    centre = (length - 1) / 2 + off_middle + rng.uniform(-shift, shift, size=2)
     offset = centre - linear @ np.full(2, (window_px - 1) / 2)
     return np.column_stack([linear, offset])
 

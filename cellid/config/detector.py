@@ -145,6 +145,12 @@ class ObjectSettings(Settings):
 
     name: str = Field("adhesion", description="what an object is called in reports")
     scaling: Scaling = Field("percentiles", description="as patches.scaling of the classifier")
+    scale: float = Field(
+        1.0,
+        gt=0,
+        description="pixels of the network to a pixel of the image: above 1 where objects are but "
+        "a few pixels large; 2 takes four times as long",
+    )
     min_area_px: int = Field(
         5, ge=1, description="drawn objects of fewer pixels are slips of the pen (our choice)"
     )
@@ -155,6 +161,11 @@ class ObjectSettings(Settings):
         description="share of an object that must lie in a training window, or its place there "
         "counts neither way (our choice)",
     )
+
+    @property
+    def network_min_area_px(self) -> float:
+        """The least area at the network's scale, pixels."""
+        return self.min_area_px * self.scale**2
 
 
 class ContextSettings(Settings):
@@ -191,6 +202,13 @@ class DetectorTrainSettings(Settings):
     batch_size: int = Field(8, ge=1, description="windows a step")
     window_px: int = Field(
         256, ge=32, multiple_of=32, description="side of a training window, pixels"
+    )
+    object_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the windows that are placed at an object drawn at random, the others "
+        "anywhere (a third in nnU-Net, Isensee et al., Nature Methods 18, 2021)",
     )
     learning_rate: float = Field(5e-4, gt=0, description="Adam's highest step size")
     schedule: Literal["constant", "cosine", "one_cycle"] = Field(

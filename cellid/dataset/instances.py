@@ -10,7 +10,7 @@ InstancePair = tuple[Instances, Instances]
 
 
 def pair_instances(
-    labels: Labels, known: Mask, found: Detections, min_area_px: int
+    labels: Labels, known: Mask, found: Detections, min_area_px: float
 ) -> InstancePair:
     """Return the true and the found objects of an image, for scores.
 
@@ -21,7 +21,7 @@ def pair_instances(
         Where they are to be believed.
     found : Detections
         In pixels of the labels.
-    min_area_px : int
+    min_area_px : float
         Smaller objects are no objects. What is found with its centre on one, or where nothing is
         known, is left out too: it counts neither way.
 

@@ -143,8 +143,10 @@ class DetectorRun:
 
     def scale(self, pixel_size_um: float | None) -> float:
         """Return network pixels a pixel of an image of ``pixel_size_um``."""
-        trained = self.config.pixel_size_um
-        return 1.0 if trained is None or pixel_size_um is None else pixel_size_um / trained
+        trained, scale = self.config.pixel_size_um, self.config.recipe.objects.scale
+        if trained is None or pixel_size_um is None:
+            return scale
+        return scale * pixel_size_um / trained
 
     def detect(self, image: NDArray[Any], pixel_size_um: float | None = None) -> Detections:
         """Return the objects found in an image as it was taken, surer than ``min_score``.

@@ -26,7 +26,7 @@ _ROOM = 2
 
 
 class SceneWindows(keras.utils.PyDataset):
-    """Windows at random places, in batches of one shape.
+    """Windows at random places, some about an object, in batches of one shape.
 
     An epoch shows each image as often as windows cover its area, at least once. What a window
     holds depends only on seed, epoch and place in the epoch: a resumed training sees what an
@@ -47,7 +47,12 @@ class SceneWindows(keras.utils.PyDataset):
         self._recipe = recipe
         self._epoch = epoch
         self._augment = _UNCHANGED if epoch is None else recipe.augment
-        self._areas = [_full_areas(scene.labels, recipe.objects.min_area_px) for scene in scenes]
+        least = recipe.objects.network_min_area_px
+        self._areas = [_full_areas(scene.labels, least) for scene in scenes]
+        self._objects = [
+            box_objects(scene.labels, areas, recipe.objects.min_visible)[0]
+            for scene, areas in zip(scenes, self._areas, strict=True)
+        ]
         side = recipe.train.window_px
         visits = [max(1, round(scene.labels.size / side**2)) for scene in scenes]
         self._visits = np.repeat(np.arange(len(scenes)), visits)
@@ -83,7 +88,8 @@ class SceneWindows(keras.utils.PyDataset):
         self, which: int, rng: np.random.Generator
     ) -> tuple[Frame, dict[str, NDArray[Any]]]:
         scene, side = self._scenes[which], self._recipe.train.window_px
-        image, moved = sample_window(scene.image, scene.maps, side, self._augment, rng)
+        centre = self._place(self._objects[which], rng)
+        image, moved = sample_window(scene.image, scene.maps, side, self._augment, rng, centre)
         labels = moved[..., 0].astype(np.int32)
         boxes, hidden = box_objects(labels, self._areas[which], self._recipe.objects.min_visible)
         truth = pad_boxes(boxes, self._n_boxes)
@@ -91,6 +97,15 @@ class SceneWindows(keras.utils.PyDataset):
         if scene.implausibility is not None:
             truth["implausibility"] = moved[..., 2]
         return image.reshape(side, side, -1), truth
+
+    def _place(self, objects: Boxes, rng: np.random.Generator) -> tuple[float, float] | None:
+        """Return a place somewhere about an object, or None for anywhere."""
+        settings = self._recipe.train
+        if self._epoch is None or not len(objects) or rng.random() >= settings.object_share:
+            return None
+        y0, x0, y1, x1 = objects[rng.integers(len(objects))]
+        y, x = rng.uniform(-0.4, 0.4, size=2) * settings.window_px
+        return (y0 + y1) / 2 + y, (x0 + x1) / 2 + x
 
 
 def box_objects(
@@ -140,7 +155,7 @@ def pad_boxes(boxes: Boxes, n: int) -> dict[str, NDArray[Any]]:
     }
 
 
-def _full_areas(labels: Labels, min_area_px: int) -> NDArray[np.float64]:
+def _full_areas(labels: Labels, min_area_px: float) -> NDArray[np.float64]:
     areas = np.bincount(labels.ravel()).astype(float)
     areas[areas < min_area_px] = np.inf
     return areas

@@ -13,6 +13,7 @@ from cellid.config import ContextSettings, DetectorRecipe
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.imaging.cells import find_cells, implausibility
+from cellid.imaging.geometry import rescale_frame, rescale_labels, scaled_shape
 from cellid.imaging.instances import drop_small
 from cellid.imaging.patches import scale_intensity
 from cellid.io.mask_files import MaskFiles
@@ -21,7 +22,7 @@ from cellid.types import Frame, Labels, Mask, count_channels
 
 @dataclass(frozen=True)
 class Scene:
-    """One image with its objects.
+    """One image with its objects, at the network's scale.
 
     Attributes
     ----------
@@ -74,16 +75,17 @@ def read_scenes(
     scenes, n_objects = [], 0
     for row in crops.itertuples():
         pixels = dataset.image(row.id)
-        labels = dataset.labels(row.id)
-        n_objects += np.unique(drop_small(labels, recipe.objects.min_area_px)).size - 1
+        shape = scaled_shape(pixels.shape, recipe.objects.scale)
+        labels = rescale_labels(dataset.labels(row.id), shape)
+        n_objects += drop_small(labels, recipe.objects.network_min_area_px).max()
         box = (row.y0, row.x0, row.y1, row.x1)
         given = {name: files.read(Path(row.file).stem, box) for name, files in masks.items()}
         scenes.append(
             Scene(
-                scale_intensity(pixels, recipe.objects.scaling),
+                rescale_frame(scale_intensity(pixels, recipe.objects.scaling), shape),
                 labels,
-                ~dataset.uncertain(row.id),
-                _implausibility(pixels, given, context) if context else None,
+                rescale_labels(dataset.uncertain(row.id).astype(np.int32), shape) == 0,
+                rescale_frame(_implausibility(pixels, given, context), shape) if context else None,
             )
         )
     if not scenes or len({count_channels(scene.image) for scene in scenes}) > 1:

@@ -131,7 +131,7 @@ def find_in_scenes(
             scene.labels,
             scene.known,
             detector.detect(standardise(scene.image)),
-            recipe.objects.min_area_px,
+            recipe.objects.network_min_area_px,
         )
         for scene in scenes
     ]
@@ -166,7 +166,7 @@ def _fit_anchors(scenes: Sequence[Scene], recipe: DetectorRecipe, folder: Path) 
     """Return anchors for the boxes of all objects."""
     boxes = []
     for scene in scenes:
-        labels = drop_small(scene.labels, recipe.objects.min_area_px)
+        labels = drop_small(scene.labels, recipe.objects.network_min_area_px)
         boxes.append(box_objects(labels, np.ones(labels.max() + 1), min_visible=0.0)[0])
     if not sum(map(len, boxes)):
         raise CellidError(

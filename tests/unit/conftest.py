@@ -151,6 +151,7 @@ def tiny_detector_recipe() -> DetectorRecipe:
         "adhesion-detector",
         overrides=[
             *("model.filters=8", "model.coarsest_level=3", "train.window_px=32"),
+            *("objects.scale=1.0", "model.norm_momentum=0.9"),
             *("train.epochs=4", "train.learning_rate=0.01", "train.batch_size=4"),
             *("predict.candidates=50", "predict.max_detections=20", "predict.min_score=0.02"),
             "evaluate.bootstrap_samples=100",

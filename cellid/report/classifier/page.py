@@ -153,7 +153,7 @@ def _write_summary(
         f"{SEEN[judged.split]}: {n_positive:,} ({n_positive / n:.0%}) are {positive}. "
         f"Who called all of them {negative} would be right in {1 - n_positive / n:.1%}.</p>"
     )
-    unit = "group of images" if n_groups < n_images else "image"
+    unit = "group" if n_groups < n_images else "image"
     return tiles + text + describe_intervals(n_groups, unit, recipe.evaluate.confidence)
 
 

@@ -157,7 +157,7 @@ def _write_summary(
         f"<p>It was judged on {count(len(images), 'image')} {SEEN[judged.split]}: "
         f"{n_true:,} {name}s are drawn there, and {n_found:,} were found.</p>"
     )
-    unit = "group of images" if n_groups < len(images) else "image"
+    unit = "group" if n_groups < len(images) else "image"
     return tiles + text + describe_intervals(n_groups, unit, config.recipe.evaluate.confidence)
 
 

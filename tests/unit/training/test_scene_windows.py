@@ -16,7 +16,7 @@ WHOLE = np.array([120, 0, 0, 15, 0, 16, 0, 20], float)
 
 
 def recipe(*overrides: str) -> DetectorRecipe:
-    small = ("train.window_px=32", "train.batch_size=2", "objects.min_area_px=3")
+    small = ("train.window_px=32", "train.batch_size=2", "objects.min_area_px=3", "objects.scale=1")
     loaded = load_any_recipe("adhesion-detector", overrides=[*small, *overrides])
     assert isinstance(loaded, DetectorRecipe)
     return loaded
@@ -88,6 +88,22 @@ def test_boxes_move_with_the_image(scenes: list[Scene]) -> None:
                 n_boxes += 1
         assert (truth["implausibility"].max(axis=(1, 2)) <= 1).all()
     assert n_boxes > 8
+
+
+def test_windows_are_placed_at_objects_as_often_as_is_said(scenes: list[Scene]) -> None:
+    labels = np.zeros((64, 640), np.int32)
+    labels[20:26, 600:606] = 1
+    image = (labels > 0).astype(np.float32)
+    wide = [Scene(image, labels, labels >= 0, None)]
+
+    def share_with_objects(object_share: float) -> float:
+        batches = SceneWindows(wide, recipe(f"train.object_share={object_share}"), epoch=0)
+        assert len(batches) == 20
+        return np.mean([batches[index][1]["valid"].any(axis=1) for index in range(20)])
+
+    assert share_with_objects(0.0) < 0.2
+    assert 0.3 < share_with_objects(0.5) < 0.75
+    assert share_with_objects(1.0) > 0.9
 
 
 def test_what_is_not_known_counts_neither_way(scenes: list[Scene]) -> None:

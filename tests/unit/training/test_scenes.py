@@ -33,6 +33,22 @@ def test_images_are_scaled_and_objects_counted(
         read_scenes(tiny_dataset, "nothing", tiny_detector_recipe, said.append)
 
 
+def test_images_are_brought_to_the_scale_of_the_network(
+    tiny_dataset: Dataset, tiny_detector_recipe: DetectorRecipe
+) -> None:
+    objects = tiny_detector_recipe.objects.model_copy(update={"scale": 2.0, "min_area_px": 90})
+    twice = with_context(tiny_detector_recipe).model_copy(update={"objects": objects})
+    said: list[str] = []
+    scene = read_scenes(tiny_dataset, "test", twice, said.append)[0]
+    assert said == ["test: 2 images of 2 groups: 12 objects"]  # of 113 pixels each
+    assert scene.maps.shape == (128, 144, 3)
+    assert scene.image.shape == (128, 144)
+    np.testing.assert_array_equal(scene.labels[::2, ::2], tiny_dataset.labels("f8"))
+    giants = objects.model_copy(update={"min_area_px": 150})
+    read_scenes(tiny_dataset, "test", twice.model_copy(update={"objects": giants}), said.append)
+    assert said[1] == "test: 2 images of 2 groups: 0 objects"
+
+
 def test_cells_are_found_or_given(
     tiny_dataset: Dataset, tiny_detector_recipe: DetectorRecipe, tmp_path: Path
 ) -> None:
