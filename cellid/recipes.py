@@ -21,11 +21,8 @@ PRESETS = ("fast", "thesis", "study")
 """Of nuclei and other objects: labelled, found by a U-Net."""
 
 _KINDS: Mapping[str, type[AnyRecipe]] = MappingProxyType(
-    {
-        **dict.fromkeys(PRESETS, Recipe),
-        "adhesion-classifier": ClassifierRecipe,
-        "adhesion-detector": DetectorRecipe,
-    }
+    dict.fromkeys(PRESETS, Recipe)
+    | {"adhesion-classifier": ClassifierRecipe, "adhesion-detector": DetectorRecipe}
 )
 ALL_PRESETS = tuple(_KINDS)
 

@@ -79,11 +79,16 @@ def test_a_gate_is_open_in_images_of_another_pixel_size_too(
     found, looked_at = detect_behind_gate(tiny_detector, gate, image, 0.5, judged, 0.0)
     assert looked_at == 1
     np.testing.assert_array_equal(found.boxes, tiny_detector.detect(image, 0.5).boxes)
-    judged.probabilities[:] = judged.boxes[:, 3] > 100
-    right, _ = detect_behind_gate(tiny_detector, gate, image, 0.5, judged, 0.5)
-    opened = judged.boxes[judged.boxes[:, 3] > 100, 1].min()
-    assert 0 < len(right) < len(found)
-    assert ((right.boxes[:, 1] + right.boxes[:, 3]) / 2 >= opened - 2).all()
+    y, x = (found.boxes[0, :2] + found.boxes[0, 2:]) / 2
+    y0, x0, y1, x1 = judged.boxes.T
+    judged.probabilities[:] = (y0 <= y) & (y < y1) & (x0 <= x) & (x < x1)
+    opened = judged.boxes[judged.probabilities > 0]
+    some, looked_at = detect_behind_gate(tiny_detector, gate, image, 0.5, judged, 0.5)
+    centres = (some.boxes[:, :2] + some.boxes[:, 2:]) / 2
+    assert looked_at < 1
+    assert len(some) > 0
+    assert (centres >= opened[:, :2].min(axis=0) - 2).all()
+    assert (centres < opened[:, 2:].max(axis=0) + 2).all()
 
 
 def test_what_is_found_behind_a_gate_lies_in_open_patches(
