@@ -57,6 +57,15 @@ from cellid.config.loss import (
     TverskySettings,
     WeightedBceSettings,
 )
+from cellid.config.mask_rcnn import (
+    FINEST_LEVEL,
+    CustomMaskRcnnSettings,
+    MaskRcnnNetworkSettings,
+    MaskRcnnSettings,
+    ProposalSettings,
+    SampleSettings,
+    TransferMaskRcnnSettings,
+)
 from cellid.config.model import (
     AugmentSettings,
     NetworkSettings,
@@ -81,6 +90,7 @@ from cellid.config.tracking import TrackOutputSettings, TrackSettings
 
 __all__ = [
     "COMBINED_WEIGHTS",
+    "FINEST_LEVEL",
     "AlphaStudySettings",
     "AnchorSettings",
     "AugmentSettings",
@@ -98,6 +108,7 @@ __all__ = [
     "ContextSettings",
     "CorrectSettings",
     "CropSettings",
+    "CustomMaskRcnnSettings",
     "DetectSettings",
     "DetectionRuleSettings",
     "DetectionSettings",
@@ -118,6 +129,8 @@ __all__ = [
     "LabelSettings",
     "LearningCurveSettings",
     "LossSettings",
+    "MaskRcnnNetworkSettings",
+    "MaskRcnnSettings",
     "NetworkSettings",
     "NoiseStudySettings",
     "ObjectSettings",
@@ -125,10 +138,12 @@ __all__ = [
     "PatchAugmentSettings",
     "PatchSettings",
     "PredictSettings",
+    "ProposalSettings",
     "Range",
     "Recipe",
     "ReferenceLabelSettings",
     "ReviewSettings",
+    "SampleSettings",
     "Scaling",
     "SelectSettings",
     "Settings",
@@ -139,6 +154,7 @@ __all__ = [
     "TrackOutputSettings",
     "TrackSettings",
     "TrainSettings",
+    "TransferMaskRcnnSettings",
     "TverskySettings",
     "WeightedBceSettings",
 ]
