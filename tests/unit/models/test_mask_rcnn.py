@@ -1,0 +1,226 @@
+"""Mask R-CNN: its size, what it is charged for, and that it learns."""
+
+import keras
+import numpy as np
+import pytest
+
+from cellid.config import (
+    AnchorSettings,
+    CustomMaskRcnnSettings,
+    MaskRcnnSettings,
+    ProposalSettings,
+    SampleSettings,
+    TransferMaskRcnnSettings,
+)
+from cellid.models.mask_rcnn import MaskRcnn, build_mask_rcnn
+from cellid.models.mask_rcnn_losses import (
+    BOX_WEIGHTS,
+    Judged,
+    box_losses,
+    judge,
+    mask_loss,
+    proposal_losses,
+)
+from cellid.nn.boxes import encode_boxes
+
+SHAPE = (64, 96)
+RANDOM = np.random.default_rng(0)
+SMALL = {
+    "anchors": AnchorSettings(sizes=((16,), (24,), (32,), (48,)), ratios=(1.0,)),
+    "filters": 8,
+    "proposals": ProposalSettings(train_candidates=40, train_proposals=30, proposals=20),
+    "anchor_samples": SampleSettings(samples=24, fill=False),
+    "box_samples": SampleSettings(positive_iou=0.5, negative_iou=0.5, samples=16),
+    "hidden": 16,
+    "mask_filters": 8,
+}
+BOXES = np.array([[4, 4, 24, 25], [30, 40, 52, 80], [0, 0, 0, 0]], np.float32)
+
+
+def array(tensor) -> np.ndarray:
+    return keras.ops.convert_to_numpy(tensor)
+
+
+def draw_labels() -> np.ndarray:
+    """Return a disk numbered 3, and a bar numbered 8."""
+    rows, columns = np.indices(SHAPE)
+    labels = np.zeros(SHAPE, np.int32)
+    labels[(rows - 13.5) ** 2 + (columns - 14) ** 2 < 110] = 3
+    labels[30:52, 40:80] = 8
+    return labels
+
+
+def batch() -> dict:
+    """Return the truth of two images: with two objects and a padded row, and with none."""
+    return {
+        "boxes": np.stack([BOXES, np.zeros_like(BOXES)]),
+        "valid": np.array([[True, True, False], [False] * 3]),
+        "classes": np.array([[0, 1, 0], [0, 0, 0]], np.int32),
+        "labels": np.stack([draw_labels(), np.zeros(SHAPE, np.int32)]),
+        "numbers": np.array([[3, 8, 0], [0, 0, 0]], np.int32),
+    }
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """What the truth says, with noise."""
+    images = RANDOM.normal(0, 0.1, (2, *SHAPE, 1)).astype(np.float32)
+    images[0, ..., 0] += (draw_labels() == 3) + 2 * (draw_labels() == 8)
+    return images
+
+
+@pytest.fixture(scope="module")
+def model() -> MaskRcnn:
+    """A small network whose backbone is held, to be quick."""
+    model = build_mask_rcnn(CustomMaskRcnnSettings(**SMALL), n_channels=1, n_classes=2, seed=0)
+    model.hold(5)
+    model.compile(optimizer=keras.optimizers.Adam(3e-3), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)  # else the step is traced twice
+    return model
+
+
+def test_training_brings_every_part_of_the_loss_down(model: MaskRcnn, images: np.ndarray) -> None:
+    first = model.train_on_batch(images, batch(), return_dict=True)
+    parts = {"objectness", "proposal_boxes", "classification", "boxes", "masks"}
+    assert set(first) == {*parts, "loss"}
+    assert first["objectness"] == pytest.approx(np.log(2), rel=0.1)
+    for _ in range(25):
+        model.reset_metrics()
+        last = model.train_on_batch(images, batch(), return_dict=True)
+    assert last["loss"] == pytest.approx(sum(last[part] for part in parts), rel=1e-4)
+    assert last["loss"] < 0.6 * first["loss"]
+    assert last["objectness"] < 0.8 * first["objectness"]
+    assert last["masks"] < 0.9 * first["masks"]
+
+
+@pytest.mark.parametrize("n", [0, 500])
+def test_images_without_objects_and_with_500_are_trained_on(
+    model: MaskRcnn, images: np.ndarray, n: int
+) -> None:
+    corners = RANDOM.uniform(0, 50, (2, 500, 2))
+    boxes = np.concatenate([corners, corners + RANDOM.uniform(2, 20, (2, 500, 2))], axis=-1)
+    truth = batch() | {
+        "boxes": boxes.astype(np.float32),
+        "valid": np.full((2, 500), n > 0),
+        "classes": np.zeros((2, 500), np.int32),
+        "numbers": np.full((2, 500), 8, np.int32),
+    }
+    model.reset_metrics()
+    parts = model.train_on_batch(images, truth, return_dict=True)
+    assert np.isfinite(list(parts.values())).all()
+    assert (parts["masks"] > 0) == (parts["boxes"] > 0) == (n > 0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_weights_come_back_from_a_file(model: MaskRcnn, images: np.ndarray, tmp_path) -> None:
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = build_mask_rcnn(model.settings, n_channels=1, n_classes=2, seed=0)
+    other.load_weights(tmp_path / "model.weights.h5")
+    outputs = model(images, training=False)
+    boxes = np.stack([BOXES[:2]] * 2)
+    for here, there in zip(
+        (*model.look_at(outputs, boxes), model.draw(outputs, boxes)),
+        (*other.look_at(outputs, boxes), other.draw(outputs, boxes)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(array(here), array(there))
+    assert model.draw(outputs, boxes).shape == (2, 2, 3, 28, 28)
+
+
+def parameters(variables: list[keras.Variable]) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def beginning(model: keras.Model, *prefixes: str) -> int:
+    layers = [layer for layer in model.layers if layer.name.startswith(prefixes)]
+    return parameters([variable for layer in layers for variable in layer.trainable_variables])
+
+
+def test_the_network_that_is_begun_from_coco_is_as_large_as_torchvisions() -> None:
+    model = build_mask_rcnn(TransferMaskRcnnSettings(), n_channels=3, n_classes=1, seed=0)
+    # PyTorch counts nothing of a batch norm that is never trained
+    assert parameters(model.trainable_variables) == 43_922_395
+    model.hold(2)
+    assert parameters(model.trainable_variables) == 43_699_995
+    model.hold(5, proposals=True)
+    assert parameters(model.trainable_variables) == 16_529_164
+
+
+def test_the_network_from_scratch_is_as_large_as_the_papers() -> None:
+    model = build_mask_rcnn(CustomMaskRcnnSettings(), n_channels=3, n_classes=1, seed=0)
+    assert beginning(model, "conv1", "bn1", "layer") == 11_176_512
+    assert beginning(model, "fpn_") == 2_607_104
+    assert beginning(model, "rpn_") == 601_645
+    assert beginning(model, "cbam_") == 43_912
+    heads = parameters(model.trainable_variables) - beginning(model, "")
+    assert heads == 13_905_930 + 2_623_234
+    assert parameters(model.trainable_variables) == 30_958_337
+
+
+def test_a_perfect_answer_costs_nothing() -> None:
+    anchors = np.concatenate([BOXES[:2], [[40, 0, 50, 10], [0, 80, 10, 96]]]).astype(np.float32)
+    sure = np.array([[30, 30, -30, -30], [-30] * 4], np.float32)
+    outputs = {"objectness": sure, "shifts": np.zeros((2, 4, 4), np.float32)}
+    noise = np.zeros((2, 4), np.float32)
+    parts = proposal_losses(outputs, batch(), anchors, MaskRcnnSettings(), noise)
+    np.testing.assert_allclose(list(parts.values()), 0, atol=1e-6)
+
+    wrong = outputs | {"shifts": np.ones((2, 4, 4), np.float32)}
+    parts = proposal_losses(wrong, batch(), anchors, MaskRcnnSettings(), noise)
+    # two of eight anchors are of objects, each four shifts of 1
+    assert float(parts["proposal_boxes"]) == pytest.approx(2 * 4 * (1 - 1 / 18) / 8)
+
+
+def judged_by_hand() -> Judged:
+    """An object of class 1, an object of class 2, background, and a place that does not count."""
+    boxes = np.array([[[5, 5, 25, 25], [30, 42, 50, 80], [0, 0, 9, 9], [0, 0, 64, 96]]], np.float32)
+    return Judged(
+        boxes=boxes,
+        truth=np.concatenate([BOXES[:2], np.zeros((2, 4), np.float32)])[None],
+        classes=np.array([[1, 2, 0, 0]], np.int32),
+        numbers=np.array([[3, 8, 0, 0]], np.int32),
+        positive=np.array([[True, True, False, False]]),
+        real=np.array([[True, True, True, False]]),
+    )
+
+
+def test_boxes_are_charged_for_by_their_class() -> None:
+    judged = judged_by_hand()
+    logits = np.zeros((1, 4, 3), np.float32)
+    shifts = RANDOM.normal(size=(1, 4, 3, 4)).astype(np.float32)
+    right = array(encode_boxes(judged.truth[0, :2], judged.boxes[0, :2], BOX_WEIGHTS))
+    shifts[0, 0, 1], shifts[0, 1, 2] = right
+    parts = box_losses(logits, shifts, judged, smoothing=0.1)
+    assert float(parts["classification"]) == pytest.approx(np.log(3))
+    assert float(parts["boxes"]) == pytest.approx(0, abs=1e-5)
+    shifts[0, 1, 2, 0] += 1
+    parts = box_losses(logits, shifts, judged, smoothing=0.1)
+    assert float(parts["boxes"]) == pytest.approx(0.95 / 3, rel=1e-4)
+
+
+def test_a_mask_is_charged_for_by_its_class_and_without_objects_there_is_no_charge() -> None:
+    logits = np.zeros((1, 3, 2, 4, 4), np.float32)
+    logits[0, :, 0] = 99  # of background, of no account
+    targets = RANDOM.integers(0, 2, (1, 3, 4, 4)).astype(np.float32)
+    classes, positive = np.array([[1, 1, 0]]), np.array([[True, True, False]])
+    assert float(mask_loss(logits, targets, classes, positive)) == pytest.approx(np.log(2))
+    logits[0, 0, 1] = 60 * targets[0, 0] - 30
+    assert float(mask_loss(logits, targets, classes, positive)) == pytest.approx(np.log(2) / 2)
+    assert float(mask_loss(logits, targets, classes, positive & False)) == 0
+
+
+def test_what_is_judged_is_proposals_and_the_objects_themselves() -> None:
+    proposals = np.array([[[3, 4, 24, 25], [40, 0, 60, 20], [0, 0, 64, 96]]] * 2, np.float32)
+    valid = np.array([[True, True, False]] * 2)
+    settings = SampleSettings(positive_iou=0.5, negative_iou=0.5, samples=6)
+    noise = RANDOM.random((2, 6), np.float32)
+    judged = Judged(*map(array, judge(proposals, valid, batch(), settings, SHAPE, noise)))
+    np.testing.assert_array_equal(judged.positive, [[True] * 3 + [False] * 3, [False] * 6])
+    np.testing.assert_array_equal(judged.real.sum(axis=1), [4, 2])
+    assert set(judged.numbers[0, :3]) == {3, 8}
+    np.testing.assert_array_equal(judged.classes[0, :3], np.where(judged.numbers[0, :3] == 3, 1, 2))
+    assert not judged.classes[0, 3:].any()
+    assert not judged.numbers[1].any()
+    own = judged.boxes[0, :3]
+    np.testing.assert_array_equal(judged.truth[0, :3], [BOXES[int(box[0] >= 30)] for box in own])
+    np.testing.assert_array_equal(judged.boxes[~judged.real], [[0, 0, *SHAPE]] * 6)
