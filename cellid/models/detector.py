@@ -19,7 +19,7 @@ from cellid.models.retinanet import ALIGNMENT_PX, SHIFT_WEIGHTS, RetinaNet, buil
 from cellid.models.run import load_weights
 from cellid.nn.anchors import pyramid_anchors
 from cellid.nn.boxes import clip_boxes, decode_boxes
-from cellid.nn.nms import build_suppressor
+from cellid.nn.nms import Suppressor
 from cellid.runs import DetectorConfig, read_detector_config
 from cellid.types import Detections, Frame, count_channels
 
@@ -37,9 +37,9 @@ class Detector:
     def __init__(self, model: RetinaNet, rules: DetectionRuleSettings) -> None:
         self._model = model
         self._rules = rules
-        self._n_candidates = rules.candidates * len(model.levels)
-        self._suppressor = build_suppressor(
-            self._n_candidates, rules.max_iou, rules.min_distance_px, rules.max_detections
+        n_candidates = rules.candidates * len(model.levels)
+        self._suppressor = Suppressor(
+            n_candidates, rules.max_iou, rules.min_distance_px, rules.max_detections
         )
 
     def detect(self, image: Frame) -> Detections:
@@ -55,10 +55,7 @@ class Detector:
         Detections
             The surest first, their boxes within the image.
         """
-        shape = image.shape[:2]
-        padding = [(0, -side % ALIGNMENT_PX) for side in shape]
-        pixels = image.reshape(*shape, -1)
-        batch = np.pad(pixels, [*padding, (0, 0)])[None]
+        batch = pad_image(image)
         outputs = self._model(batch, training=False)
         logits, shifts = (
             ops.convert_to_numpy(ops.cast(outputs[name], "float32"))[0]
@@ -67,8 +64,8 @@ class Detector:
         levels = pyramid_anchors(self._model.anchors, self._model.levels, batch.shape[1:3])
         anchor, scores, classes = self._candidates(logits, [len(level) for level in levels])
         boxes = decode_boxes(shifts[anchor], np.concatenate(levels)[anchor], SHIFT_WEIGHTS)
-        boxes = ops.convert_to_numpy(clip_boxes(boxes, shape))
-        kept = self._kept(boxes, scores, classes)
+        boxes = ops.convert_to_numpy(clip_boxes(boxes, image.shape[:2]))
+        kept = self._suppressor.kept(boxes, scores, classes)
         return Detections(boxes[kept], scores[kept], classes[kept])
 
     def _candidates(
@@ -88,21 +85,12 @@ class Detector:
         anchor, label = np.divmod(index, n_classes)
         return anchor, scores.ravel()[index], label.astype(np.int32)
 
-    def _kept(
-        self,
-        boxes: NDArray[np.float32],
-        scores: NDArray[np.float32],
-        classes: NDArray[np.int32],
-    ) -> NDArray[np.int32]:
-        """Return the indices of candidates that suppress leaves."""
-        missing = self._n_candidates - len(scores)
-        padded = (
-            np.pad(boxes, [(0, missing), (0, 0)]),
-            np.pad(scores, (0, missing), constant_values=-np.inf),
-            np.pad(classes, (0, missing)),
-        )
-        kept = self._suppressor.predict_on_batch([array[None] for array in padded])[0]
-        return kept[kept >= 0]
+
+def pad_image(image: Frame) -> NDArray[np.float32]:
+    """Return a batch (1, Y, X, C) of one image, its sides multiples of `ALIGNMENT_PX`."""
+    padding = [(0, -side % ALIGNMENT_PX) for side in image.shape[:2]]
+    pixels = image.reshape(*image.shape[:2], -1)
+    return np.pad(pixels, [*padding, (0, 0)])[None]
 
 
 @dataclass(frozen=True)

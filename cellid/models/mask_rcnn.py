@@ -34,6 +34,8 @@ class MaskRcnn(keras.Model):
     ----------
     settings : MaskRcnnSettings
         With sizes and ratios of anchors.
+    n_classes : int
+        K, without background.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class MaskRcnn(keras.Model):
         super().__init__(inputs, outputs, name="mask_rcnn")
         self.settings = settings
         self._box_head, self._mask_head = heads
+        self.n_classes = self._mask_head.output.shape[-1] - 1
         self._seed = keras.random.SeedGenerator(seed)
         names = ("objectness", "proposal_boxes", "classification", "boxes", "masks")
         self._parts = [keras.metrics.Mean(name=name) for name in names]

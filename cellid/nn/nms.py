@@ -5,6 +5,7 @@ from functools import partial
 import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
+from numpy.typing import NDArray
 
 from cellid.nn.boxes import centres, pairwise_iou, take_boxes
 
@@ -98,3 +99,45 @@ def build_suppressor(
     model = keras.Model(inputs, layers.Lambda(lambda candidates: loop(*candidates))(inputs))
     model.compile(jit_compile=keras.backend.backend() != "torch")
     return model
+
+
+class Suppressor:
+    """Suppression among any number of candidates of one image, compiled once.
+
+    Parameters
+    ----------
+    n_candidates : int
+        Most candidates.
+    max_iou, min_distance_px, max_detections
+        As `suppress`.
+    """
+
+    def __init__(
+        self, n_candidates: int, max_iou: float, min_distance_px: float, max_detections: int
+    ) -> None:
+        self._n_candidates = n_candidates
+        self._loop = build_suppressor(n_candidates, max_iou, min_distance_px, max_detections)
+
+    def kept(
+        self, boxes: NDArray[np.float32], scores: NDArray[np.float32], classes: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """Return the indices of candidates that stay, the surest first.
+
+        Parameters
+        ----------
+        boxes : (N, 4) float32
+        scores : (N,) float32
+        classes : (N,) int32
+
+        Returns
+        -------
+        (K,) int32
+        """
+        missing = self._n_candidates - len(scores)
+        padded = (
+            np.pad(boxes, [(0, missing), (0, 0)]),
+            np.pad(scores, (0, missing), constant_values=_NO_CANDIDATE),
+            np.pad(classes, (0, missing)),
+        )
+        kept = self._loop.predict_on_batch([array[None] for array in padded])[0]
+        return kept[kept >= 0]

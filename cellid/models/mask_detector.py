@@ -1,0 +1,131 @@
+"""Mask R-CNN on images: from the answers of the network to detections with masks."""
+
+import numpy as np
+from keras import KerasTensor, ops
+from numpy.typing import NDArray
+
+from cellid.config import DetectionRuleSettings
+from cellid.models.detector import pad_image
+from cellid.models.mask_rcnn import MaskRcnn
+from cellid.models.mask_rcnn_losses import BOX_WEIGHTS, of_class
+from cellid.nn.boxes import clip_boxes, decode_boxes
+from cellid.nn.nms import Suppressor
+from cellid.nn.proposals import proposal_candidates
+from cellid.types import Detections, Frame
+
+_SMALLEST_PX = 1e-2  # an object with a shorter side is none (torchvision's)
+_DRAWN_AT_ONCE = 64  # masks, so that memory does not grow with their number
+
+
+class MaskDetector:
+    """Finds and draws objects in images of any size.
+
+    Parameters
+    ----------
+    model : MaskRcnn
+    rules : DetectionRuleSettings
+        Which answers are detections; ``candidates`` is of proposals.
+    """
+
+    def __init__(self, model: MaskRcnn, rules: DetectionRuleSettings) -> None:
+        self._model = model
+        self._rules = rules
+        settings = model.settings
+        proposals = settings.proposals
+        self._n_proposals = proposals.proposals
+        self._proposer = Suppressor(
+            rules.candidates * len(settings.levels), proposals.max_iou, 0.0, self._n_proposals
+        )
+        self._suppressor = Suppressor(
+            self._n_proposals * model.n_classes,
+            rules.max_iou,
+            rules.min_distance_px,
+            rules.max_detections,
+        )
+
+    def detect(self, image: Frame) -> Detections:
+        """Return the objects found in an image.
+
+        Parameters
+        ----------
+        image : (Y, X) or (Y, X, C) float32
+            As the network was trained on.
+
+        Returns
+        -------
+        Detections
+            The surest first, their boxes within the image, with masks.
+        """
+        batch, shape = pad_image(image), image.shape[:2]
+        outputs = self._model(batch, training=False)
+        proposals = self.propose(outputs, batch.shape[1:3], shape)
+        boxes, scores, classes = self._candidates(outputs, proposals, shape)
+        kept = self._suppressor.kept(boxes, scores, classes)
+        boxes, classes = boxes[kept], classes[kept]
+        return Detections(boxes, scores[kept], classes, self._masks(outputs, boxes, classes))
+
+    def propose(
+        self,
+        outputs: dict[str, KerasTensor],
+        padded_shape: tuple[int, int],
+        image_shape: tuple[int, int],
+    ) -> NDArray[np.float32]:
+        """Return the boxes of an image that are looked at a second time, the surest first.
+
+        Parameters
+        ----------
+        outputs : dict
+            As from the network, of one image.
+        padded_shape, image_shape : (int, int)
+            Rows and columns, as the network saw them and as they are.
+
+        Returns
+        -------
+        (N, 4) float32
+        """
+        candidates = proposal_candidates(
+            outputs["objectness"],
+            outputs["shifts"],
+            self._model.anchors(padded_shape),
+            image_shape,
+            self._rules.candidates,
+        )
+        boxes, scores, levels = (ops.convert_to_numpy(values)[0] for values in candidates)
+        return boxes[self._proposer.kept(boxes, scores, levels)]
+
+    def _candidates(
+        self,
+        outputs: dict[str, KerasTensor],
+        proposals: NDArray[np.float32],
+        image_shape: tuple[int, int],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+        """Return box, score and class of what proposals show."""
+        n = len(proposals)
+        proposals = np.pad(proposals, [(0, self._n_proposals - n), (0, 0)])[None]
+        logits, shifts = self._model.look_at(outputs, proposals)
+        scores = ops.softmax(ops.cast(logits, "float32"))[0, :n, 1:]
+        shifts = ops.cast(shifts, "float32")[0, :n, 1:]
+        boxes = clip_boxes(decode_boxes(shifts, proposals[0, :n, None], BOX_WEIGHTS), image_shape)
+        scores, boxes = ops.convert_to_numpy(scores), ops.convert_to_numpy(boxes)
+        exists = np.min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= _SMALLEST_PX
+        proposal, label = np.nonzero((scores > self._rules.min_score) & exists)
+        return boxes[proposal, label], scores[proposal, label], label.astype(np.int32)
+
+    def _masks(
+        self,
+        outputs: dict[str, KerasTensor],
+        boxes: NDArray[np.float32],
+        classes: NDArray[np.int32],
+    ) -> NDArray[np.float32]:
+        """Return the masks (N, m, m) of boxes (N, 4), each of its own class."""
+        side = self._model.settings.mask_output
+        masks = [np.zeros((0, side, side), np.float32)]
+        for start in range(0, len(boxes), _DRAWN_AT_ONCE):
+            here = slice(start, start + _DRAWN_AT_ONCE)
+            n = len(boxes[here])
+            missing = _DRAWN_AT_ONCE - n
+            logits = self._model.draw(outputs, np.pad(boxes[here], [(0, missing), (0, 0)])[None])
+            own = of_class(logits, 1 + np.pad(classes[here], (0, missing))[None])
+            drawn = ops.sigmoid(ops.cast(own, "float32"))
+            masks.append(ops.convert_to_numpy(drawn)[0, :n])
+        return np.concatenate(masks)
