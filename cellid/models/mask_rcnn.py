@@ -79,6 +79,11 @@ class MaskRcnn(keras.Model):
             if self.settings.frozen_norm and isinstance(layer, layers.BatchNormalization):
                 layer.trainable = False
 
+    def find_layer(self, name: str) -> keras.Layer:
+        """Return the layer of that name, of the network or of a head."""
+        parts = (self, self._box_head, self._mask_head)
+        return next(layer for part in parts for layer in part.layers if layer.name == name)
+
     def look_at(
         self, outputs: dict[str, KerasTensor], boxes: KerasTensor
     ) -> tuple[KerasTensor, KerasTensor]:
