@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cellid.config.base import Settings
-from cellid.config.detector import AnchorSettings
+from cellid.config.detector import AnchorSettings, DetectionRuleSettings
 
 FINEST_LEVEL = 2
 """First level of a pyramid: steps of 4 pixels (He et al.)."""
@@ -99,6 +99,7 @@ class MaskRcnnSettings(Settings):
     box_smoothing: float = Field(
         1 / 9, ge=0, description="difference below which the boxes' losses are squares"
     )
+    detections: DetectionRuleSettings = DetectionRuleSettings(max_detections=100)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -144,7 +145,13 @@ class CustomMaskRcnnSettings(MaskRcnnSettings):
         SampleSettings(fill=False),
         description="anchors of a step (the paper's: up to 128 of each kind)",
     )
-    mask_side: int = Field(7, ge=1, description="places a side that a mask is drawn from (paper)")
+    mask_side: int = Field(
+        7, ge=1, description="places a side that a mask is drawn from (the paper's)"
+    )
+    detections: DetectionRuleSettings = Field(
+        DetectionRuleSettings(min_score=0.4, max_detections=100),
+        description="which answers are detections (the paper's score and overlap)",
+    )
 
 
 MaskRcnnNetworkSettings = Annotated[
