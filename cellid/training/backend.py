@@ -1,8 +1,14 @@
 """The few things that differ between Keras's backends, with a portable fallback each."""
 
+import math
+import sys
+
 import keras
+import psutil
 
 from cellid.errors import CellidError
+
+_MB = 2**20
 
 
 def choose_precision(wanted: str) -> str:
@@ -19,6 +25,34 @@ def choose_precision(wanted: str) -> str:
 def has_gpu() -> bool:
     """Return whether Keras's backend sees a GPU."""
     return bool(keras.distribution.list_devices("gpu"))
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory that was in use so far, MB: of the GPU if there is one, else of RAM.
+
+    nan where the backend does not say.
+    """
+    if not has_gpu():
+        if sys.platform == "win32":
+            return float(psutil.Process().memory_info().peak_wset) / _MB
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _MB
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            return float(tf.config.experimental.get_memory_info("GPU:0")["peak"]) / _MB
+        case "torch":
+            import torch
+
+            return float(torch.cuda.max_memory_allocated()) / _MB
+        case _:
+            import jax
+
+            told = jax.devices()[0].memory_stats() or {}
+            return float(told.get("peak_bytes_in_use", math.nan)) / _MB
 
 
 def compile_with_xla() -> bool:

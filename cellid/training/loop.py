@@ -14,6 +14,7 @@ from cellid.config import Settings
 from cellid.errors import CellidError
 from cellid.io.writers import write_table
 from cellid.training.checkpoint import Progress, write_checkpoint
+from cellid.training.dynamics import TellDynamics
 
 
 class FitSettings(Protocol):
@@ -67,6 +68,7 @@ def fit(
     if progress.epochs_done >= settings.epochs or progress.waited >= settings.patience:
         return
     bar = _Bar(progress, settings.epochs, len(training))
+    keeper = _Keeper(progress, settings, folder, judge)
     try:
         model.fit(
             training,
@@ -75,7 +77,7 @@ def fit(
             epochs=settings.epochs,
             shuffle=False,  # the batches shuffle themselves
             verbose=0,
-            callbacks=[_Keeper(progress, settings, folder, judge), bar, *extra_callbacks],
+            callbacks=[TellDynamics(), keeper, bar, *extra_callbacks],
         )
     finally:
         bar.close()
@@ -107,7 +109,7 @@ class _Keeper(keras.callbacks.Callback):
         progress: Progress,
         settings: FitSettings,
         folder: Path,
-        judge: Callable[[], dict[str, float]] | None,
+        judge: Callable[[], dict[str, float]] | None = None,
     ) -> None:
         super().__init__()
         self._judge = judge

@@ -18,6 +18,7 @@ from cellid.recipes import write_recipe
 from cellid.runs import RATES, RunConfig
 from cellid.training.backend import choose_precision, compile_with_xla, make_deterministic
 from cellid.training.checkpoint import best_weights_file, read_checkpoint
+from cellid.training.dynamics import Adam
 from cellid.training.finish import finish_run, trace_origin
 from cellid.training.loop import fingerprint, fit
 from cellid.training.schedules import Rate, find_valley, make_schedule, try_learning_rates
@@ -137,7 +138,7 @@ def compile_model(model: keras.Model, settings: TrainSettings, rate: Rate) -> No
     iou = keras.metrics.BinaryIoU(target_class_ids=[1], name="iou")
     two_heads = isinstance(model.output, dict)
     model.compile(
-        optimizer=keras.optimizers.Adam(rate),
+        optimizer=Adam(rate),
         loss={"probability": loss, "distance": "mean_squared_error"} if two_heads else loss,
         loss_weights={"probability": 1.0, "distance": settings.distance_weight}
         if two_heads

@@ -20,6 +20,7 @@ from cellid.recipes import write_recipe
 from cellid.runs import ClassifierConfig
 from cellid.training.backend import choose_precision, compile_with_xla, make_deterministic
 from cellid.training.checkpoint import best_weights_file, read_checkpoint, read_epochs_done
+from cellid.training.dynamics import Adam
 from cellid.training.finish import finish_run, trace_origin
 from cellid.training.loop import fingerprint, fit
 from cellid.training.patches import PatchBatches
@@ -150,7 +151,7 @@ def compile_classifier(model: keras.Model, recipe: ClassifierRecipe, held: int) 
     freeze(model, held)
     loss = recipe.train.loss
     model.compile(
-        optimizer=keras.optimizers.Adam(recipe.train.learning_rate),
+        optimizer=Adam(recipe.train.learning_rate),
         loss=keras.losses.BinaryCrossentropy()
         if isinstance(loss, BceSettings)
         else build_loss(loss),

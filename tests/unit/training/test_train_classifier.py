@@ -99,7 +99,11 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(
             train_classifier(source, recipe, tmp_path / "parts", print)
     parts = train_classifier(source, recipe, tmp_path / "parts", print)
     pd.testing.assert_frame_equal(
-        *(pd.read_csv(run.folder / "history.csv") for run in (whole, parts)), rtol=1e-4
+        *(
+            pd.read_csv(run.folder / "history.csv").drop(columns=["epoch_s", "memory_mb"])
+            for run in (whole, parts)
+        ),
+        rtol=1e-4,
     )
     for one, other in zip(whole.model.weights, parts.model.weights, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-3, atol=1e-5)
