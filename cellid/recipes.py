@@ -12,17 +12,21 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from cellid.config import ClassifierRecipe, DetectorRecipe, Recipe
+from cellid.config import ClassifierRecipe, DetectorRecipe, InstanceRecipe, Recipe
 from cellid.errors import CellidError
 
-AnyRecipe: TypeAlias = Recipe | ClassifierRecipe | DetectorRecipe
+AnyRecipe: TypeAlias = Recipe | ClassifierRecipe | DetectorRecipe | InstanceRecipe
 
 PRESETS = ("fast", "thesis", "study")
 """Of nuclei and other objects: labelled, found by a U-Net."""
 
 _KINDS: Mapping[str, type[AnyRecipe]] = MappingProxyType(
-    dict.fromkeys(PRESETS, Recipe)
-    | {"adhesion-classifier": ClassifierRecipe, "adhesion-detector": DetectorRecipe}
+    {
+        **dict.fromkeys(PRESETS, Recipe),
+        "adhesion-classifier": ClassifierRecipe,
+        "adhesion-detector": DetectorRecipe,
+        **dict.fromkeys(("cell-instances", "cell-instances-transfer"), InstanceRecipe),
+    }
 )
 ALL_PRESETS = tuple(_KINDS)
 
@@ -68,7 +72,7 @@ def load_any_recipe(
 
     Returns
     -------
-    Recipe, ClassifierRecipe or DetectorRecipe
+    Recipe, ClassifierRecipe, DetectorRecipe or InstanceRecipe
         As the preset has it.
 
     Raises

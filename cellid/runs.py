@@ -19,7 +19,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
-from cellid.config import AnchorSettings, ClassifierRecipe, DetectorRecipe, Recipe, Settings
+from cellid.config import (
+    AnchorSettings,
+    ClassifierRecipe,
+    DetectorRecipe,
+    InstanceRecipe,
+    ObjectRecipe,
+    Recipe,
+    Settings,
+)
 from cellid.errors import CellidError
 from cellid.recipes import parse_settings
 
@@ -115,8 +123,8 @@ class ClassifierConfig(Settings):
     provenance: Mapping[str, str]
 
 
-class DetectorConfig(Settings):
-    """What `config.json` says of a detector, besides the weights.
+class ObjectConfig(Settings):
+    """What `config.json` says of every detector, besides the weights.
 
     Attributes
     ----------
@@ -128,9 +136,9 @@ class DetectorConfig(Settings):
         Least score of an object.
     """
 
-    task: Literal["detect"] = "detect"
+    task: str
     version: int = VERSION
-    recipe: DetectorRecipe
+    recipe: ObjectRecipe
     n_channels: int
     anchors: AnchorSettings
     pixel_size_um: float | None
@@ -138,18 +146,33 @@ class DetectorConfig(Settings):
     provenance: Mapping[str, str]
 
 
+class DetectorConfig(ObjectConfig):
+    """What it says of a detector of boxes."""
+
+    task: Literal["detect"] = "detect"
+    recipe: DetectorRecipe
+
+
+class InstanceConfig(ObjectConfig):
+    """What it says of a detector of outlines."""
+
+    task: Literal["segment_instances"] = "segment_instances"
+    recipe: InstanceRecipe
+
+
 TASKS: Mapping[str, str] = MappingProxyType(
     {
         "segment": "finds nuclei",
         "classify": "classifies patches",
         "detect": "detects objects by boxes",
+        "segment_instances": "outlines objects that may overlap",
     }
 )
 """What a run may be for, in words."""
 
 
 def read_task(folder: Path) -> str:
-    """Return what the network of a run folder does: ``"segment"``, ``"classify"`` or ``"detect"``.
+    """Return what the network of a run folder does: a key of `TASKS`.
 
     Raises
     ------
@@ -182,6 +205,18 @@ def read_detector_config(folder: Path) -> DetectorConfig:
     """Read and check the `config.json` of a detector, as `read_config`."""
     values = _read_of_task(folder, "detect")
     return parse_settings(DetectorConfig, values, subject=str(folder / "config.json"))
+
+
+def read_instance_config(folder: Path) -> InstanceConfig:
+    """Read and check the `config.json` of a detector of outlines, as `read_config`."""
+    values = _read_of_task(folder, "segment_instances")
+    return parse_settings(InstanceConfig, values, subject=str(folder / "config.json"))
+
+
+def read_object_config(folder: Path) -> DetectorConfig | InstanceConfig:
+    """Read and check the `config.json` of a detector of boxes or of outlines, as `read_config`."""
+    outlines = read_task(folder) == "segment_instances"
+    return read_instance_config(folder) if outlines else read_detector_config(folder)
 
 
 def _read_of_task(folder: Path, task: str) -> dict[str, Any]:

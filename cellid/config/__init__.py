@@ -32,19 +32,18 @@ from cellid.config.data import (
 )
 from cellid.config.detector import (
     AnchorSettings,
-    BoxScoreSettings,
-    ContextSettings,
-    DetectionRuleSettings,
-    DetectorAugmentSettings,
     DetectorLossSettings,
     DetectorNetworkSettings,
     DetectorRecipe,
     DetectorTrainSettings,
-    DetectSettings,
     GateSettings,
-    ObjectSettings,
 )
 from cellid.config.explain import ExplainSettings
+from cellid.config.instances import (
+    InstancePredictSettings,
+    InstanceRecipe,
+    InstanceTrainSettings,
+)
 from cellid.config.loss import (
     COMBINED_WEIGHTS,
     BinaryFocalSettings,
@@ -73,6 +72,16 @@ from cellid.config.model import (
     PredictSettings,
     TrainSettings,
 )
+from cellid.config.objects import (
+    ContextSettings,
+    DetectionRuleSettings,
+    DetectorAugmentSettings,
+    DetectSettings,
+    ObjectRecipe,
+    ObjectScoreSettings,
+    ObjectSettings,
+    ObjectTrainSettings,
+)
 from cellid.config.recipe import Recipe
 from cellid.config.scores import (
     AlphaStudySettings,
@@ -97,7 +106,6 @@ __all__ = [
     "BackboneSettings",
     "BceSettings",
     "BinaryFocalSettings",
-    "BoxScoreSettings",
     "ClaheSettings",
     "ClassLossSettings",
     "ClassifierRecipe",
@@ -125,6 +133,9 @@ __all__ = [
     "FocalTverskySettings",
     "GateSettings",
     "InputSettings",
+    "InstancePredictSettings",
+    "InstanceRecipe",
+    "InstanceTrainSettings",
     "IntervalSettings",
     "LabelSettings",
     "LearningCurveSettings",
@@ -133,7 +144,10 @@ __all__ = [
     "MaskRcnnSettings",
     "NetworkSettings",
     "NoiseStudySettings",
+    "ObjectRecipe",
+    "ObjectScoreSettings",
     "ObjectSettings",
+    "ObjectTrainSettings",
     "OutputSettings",
     "PatchAugmentSettings",
     "PatchSettings",

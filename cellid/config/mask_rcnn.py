@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from cellid.config.base import Settings
-from cellid.config.detector import AnchorSettings, DetectionRuleSettings
+from cellid.config.detector import AnchorSettings
 
 FINEST_LEVEL = 2
 """First level of a pyramid: steps of 4 pixels (He et al.)."""
@@ -70,6 +70,11 @@ class MaskRcnnSettings(Settings):
     """The network, what it proposes and what it is trained on."""
 
     backbone: Literal["resnet18", "resnet50"] = Field("resnet50", description="depth of the ResNet")
+    weights: str | None = Field(
+        None,
+        description="weights that the network begins with, with attention its backbone: a name of "
+        "`cellid weights`, or a file of torchvision's; none: random",
+    )
     attention: bool = Field(
         False, description="weigh channels and places (CBAM) of what a stage hands to the pyramid"
     )
@@ -99,7 +104,6 @@ class MaskRcnnSettings(Settings):
     box_smoothing: float = Field(
         1 / 9, ge=0, description="difference below which the boxes' losses are squares"
     )
-    detections: DetectionRuleSettings = DetectionRuleSettings(max_detections=100)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -147,10 +151,6 @@ class CustomMaskRcnnSettings(MaskRcnnSettings):
     )
     mask_side: int = Field(
         7, ge=1, description="places a side that a mask is drawn from (the paper's)"
-    )
-    detections: DetectionRuleSettings = Field(
-        DetectionRuleSettings(min_score=0.4, max_detections=100),
-        description="which answers are detections (the paper's score and overlap)",
     )
 
 

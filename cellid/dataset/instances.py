@@ -12,14 +12,19 @@ InstancePair = tuple[Instances, Instances]
 def pair_instances(
     labels: Labels, known: Mask, found: Detections, min_area_px: float
 ) -> InstancePair:
-    """Return the true and the found objects of an image, for scores.
+    """Return the true and the found objects of an image, for scores, as `pair_found`."""
+    return pair_found(labels, known, detected_instances(found, labels.shape), min_area_px)
+
+
+def pair_found(labels: Labels, known: Mask, found: Instances, min_area_px: int) -> InstancePair:
+    """Return the true objects of an image, and those of the found that count, for scores.
 
     Parameters
     ----------
     labels : (Y, X) int32
     known : (Y, X) bool
         Where they are to be believed.
-    found : Detections
+    found : Instances
         In pixels of the labels.
     min_area_px : float
         Smaller objects are no objects. What is found with its centre on one, or where nothing is
@@ -34,4 +39,4 @@ def pair_instances(
     rows, columns = ((found.boxes[:, :2] + found.boxes[:, 2:]) / 2).astype(int).T
     limits = np.array(labels.shape) - 1
     counts = judged[rows.clip(0, limits[0]), columns.clip(0, limits[1])]
-    return label_instances(true), detected_instances(found.chosen(counts), labels.shape)
+    return label_instances(true), found.chosen(counts)

@@ -58,7 +58,10 @@ class Instances:
 
     def above(self, score: float) -> "Instances":
         """Return the objects whose score exceeds ``score``."""
-        kept = self.scores > score
+        return self.chosen(self.scores > score)
+
+    def chosen(self, kept: NDArray[np.bool_]) -> "Instances":
+        """Return some of them, by a mask (N,)."""
         return Instances(
             self.frame,
             self.boxes[kept],

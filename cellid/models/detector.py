@@ -1,11 +1,13 @@
 """A detector on images: from the answers of the network to detections."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from cellid.models.run import load_weights
 from cellid.nn.anchors import pyramid_anchors
 from cellid.nn.boxes import clip_boxes, decode_boxes
 from cellid.nn.nms import Suppressor
-from cellid.runs import DetectorConfig, read_detector_config
+from cellid.runs import DetectorConfig, ObjectConfig, read_detector_config
 from cellid.types import Detections, Frame, count_channels
 
 
@@ -94,17 +96,16 @@ def pad_image(image: Frame) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class DetectorRun:
-    """A trained detector with its settings."""
+class ObjectRun(ABC):
+    """What the trained detectors of boxes and of outlines have in common."""
 
     folder: Path
-    config: DetectorConfig
-    model: RetinaNet
+    config: ObjectConfig
+    model: keras.Model
 
-    @cached_property
-    def detector(self) -> Detector:
-        """What finds objects in prepared images, all that are surer than ``min_score``."""
-        return Detector(self.model, self.config.recipe.predict)
+    @abstractmethod
+    def find(self, prepared: Frame) -> Detections:
+        """Return the objects in a prepared image, all that are surer than ``min_score``."""
 
     def prepare(self, image: NDArray[Any], pixel_size_um: float | None) -> Frame:
         """Return an image as the network wants it, float32 from -1 to 1.
@@ -149,9 +150,24 @@ class DetectorRun:
         Detections
             In pixels of the image, the surest first.
         """
-        return self.detector.detect(self.prepare(image, pixel_size_um)).scaled(
-            1 / self.scale(pixel_size_um)
-        )
+        return self.find(self.prepare(image, pixel_size_um)).scaled(1 / self.scale(pixel_size_um))
+
+
+@dataclass(frozen=True)
+class DetectorRun(ObjectRun):
+    """A trained detector of boxes with its settings."""
+
+    config: DetectorConfig
+    model: RetinaNet
+
+    def find(self, prepared: Frame) -> Detections:
+        """Return the objects in a prepared image, all that are surer than ``min_score``."""
+        return self.detector.detect(prepared)
+
+    @cached_property
+    def detector(self) -> Detector:
+        """What finds objects in prepared images."""
+        return Detector(self.model, self.config.recipe.predict)
 
 
 def load_detector(folder: Path) -> DetectorRun:

@@ -28,7 +28,8 @@ class MaskRcnn(keras.Model):
     The model itself ends with proposals; its heads are called on boxes. ``compile`` takes no
     loss. A batch's truth is a dict: ``boxes`` (B, M, 4) float32, M at least 1, ``valid``
     (B, M) bool, ``classes`` (B, M) int32 from 0, ``labels`` (B, Y, X) int32 and
-    ``numbers`` (B, M) int32, those of the objects in ``labels``. Parts of the loss are metrics.
+    ``numbers`` (B, M) int32, those of the objects in ``labels``. Where ``unknown`` (B, Y, X)
+    float32 is above 0, background counts neither way. Parts of the loss are metrics.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cellid.config import MaskRcnnSettings, SampleSettings
 from cellid.nn.boxes import IGNORED, encode_boxes, match_anchors, take_boxes
-from cellid.nn.detection_losses import smooth_l1
+from cellid.nn.detection_losses import leave_out, smooth_l1
 from cellid.nn.proposals import ANCHOR_WEIGHTS, sample
 
 BOX_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
@@ -58,7 +58,7 @@ def proposal_losses(
     outputs : dict
         ``objectness`` (B, A) and ``shifts`` (B, A, 4), as from the network.
     truth : dict
-        ``boxes`` (B, M, 4) float32 and ``valid`` (B, M) bool.
+        ``boxes`` (B, M, 4) float32 and ``valid`` (B, M) bool; ``unknown`` may be there.
     anchors : (A, 4) float32
     settings : MaskRcnnSettings
     noise : (B, A) float32
@@ -80,6 +80,8 @@ def proposal_losses(
         rules.negative_iou,
         keep_best=True,
     )
+    if "unknown" in truth:
+        matched = leave_out(matched, anchors, truth["unknown"])
     index, positive, real = sample(matched, rules, noise)
     logits = ops.cast(ops.take_along_axis(outputs["objectness"], index, axis=1), "float32")
     shifts = ops.cast(take_boxes(outputs["shifts"], index), "float32")
@@ -125,6 +127,8 @@ def judge(
     matched = match_anchors(
         boxes, objects, is_object, settings.positive_iou, settings.negative_iou, keep_best=False
     )
+    if "unknown" in truth:
+        matched = leave_out(matched, boxes, truth["unknown"])
     valid = ops.concatenate([valid, is_object], axis=1)
     index, positive, real = sample(ops.where(valid, matched, IGNORED), settings, noise)
     matched = ops.take_along_axis(matched, index, axis=1)

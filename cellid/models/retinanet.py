@@ -18,6 +18,7 @@ from cellid.nn.boxes import (
 )
 from cellid.nn.detection_losses import (
     focal_loss,
+    leave_out,
     repulsion_loss,
     smooth_l1,
     values_at,
@@ -178,9 +179,7 @@ def retinanet_losses(
         anchors, boxes, valid, settings.positive_iou, settings.negative_iou, keep_best=True
     )
     if "unknown" in truth:
-        nobody_knows = values_at(anchors + ops.zeros_like(boxes[:, :1]), truth["unknown"]) > 0
-        nobody_knows = ops.logical_and(nobody_knows, matched == BACKGROUND)
-        matched = ops.where(nobody_knows, IGNORED, matched)
+        matched = leave_out(matched, anchors, truth["unknown"])
     positive = ops.cast(matched >= 0, "float32")
     n_positive = ops.maximum(ops.sum(positive, axis=1), 1.0)
 

@@ -6,7 +6,7 @@ out changes neither value nor gradient.
 
 from keras import KerasTensor, ops
 
-from cellid.nn.boxes import centres, pairwise_iou
+from cellid.nn.boxes import BACKGROUND, IGNORED, centres, pairwise_iou
 
 
 def focal_loss(logits: KerasTensor, truth: KerasTensor, alpha: float, gamma: float) -> KerasTensor:
@@ -78,6 +78,27 @@ def values_at(boxes: KerasTensor, image: KerasTensor) -> KerasTensor:
     columns = ops.clip(pixel[..., 1], 0, width - 1)
     flat = ops.reshape(ops.cast(image, "float32"), (-1, height * width))
     return ops.take_along_axis(flat, rows * width + columns, axis=1)
+
+
+def leave_out(matched: KerasTensor, boxes: KerasTensor, unknown: KerasTensor) -> KerasTensor:
+    """Return a match in which background with its centre where nobody knows is ignored.
+
+    Parameters
+    ----------
+    matched : (B, A) int32
+        As from `cellid.nn.boxes.match_anchors`.
+    boxes : (A, 4) or (B, A, 4)
+        What was matched.
+    unknown : (B, Y, X) float32
+        Above 0 where nobody knows.
+
+    Returns
+    -------
+    (B, A) int32
+    """
+    boxes = boxes + ops.zeros_like(matched[..., None], dtype="float32")
+    nobody_knows = ops.logical_and(values_at(boxes, unknown) > 0, matched == BACKGROUND)
+    return ops.where(nobody_knows, IGNORED, matched)
 
 
 def repulsion_loss(boxes: KerasTensor, truth: KerasTensor, found: KerasTensor) -> KerasTensor:

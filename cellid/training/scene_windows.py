@@ -1,6 +1,6 @@
 """Windows of images with their objects' boxes, to train a detector on."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from scipy import ndimage
 from skimage.measure import label as label_components
 
 from cellid.augment import sample_window
-from cellid.config import AugmentSettings, DetectorRecipe
+from cellid.config import AugmentSettings, ObjectRecipe
 from cellid.imaging.patches import patch_boxes
 from cellid.models.classifier import standardise
 from cellid.training.scenes import Scene
@@ -17,7 +17,7 @@ from cellid.types import Frame, Labels, Mask
 
 Boxes = NDArray[np.float32]
 Batch = tuple[Frame, dict[str, NDArray[Any]]]
-"""Windows (B, Y, X, C), and their truth as `RetinaNet` wants it."""
+"""Windows (B, Y, X, C), and their truth as `RetinaNet` or `MaskRcnn` wants it."""
 
 _UNCHANGED = AugmentSettings(rotation_deg=0.0, shift=0.0, shear_deg=0.0, flips=False)
 
@@ -35,13 +35,14 @@ class SceneWindows(keras.utils.PyDataset):
     Parameters
     ----------
     scenes : list of Scene
-    recipe : DetectorRecipe
+    recipe : ObjectRecipe
+        Whether there are masks in the truth, too, follows from what it compares objects by.
     epoch : int or None
         The epoch that comes first, of windows that are changed at random; None: always the same
         windows, as they are, for validation.
     """
 
-    def __init__(self, scenes: list[Scene], recipe: DetectorRecipe, epoch: int | None) -> None:
+    def __init__(self, scenes: list[Scene], recipe: ObjectRecipe, epoch: int | None) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=8)
         self._scenes = scenes
         self._recipe = recipe
@@ -91,9 +92,13 @@ class SceneWindows(keras.utils.PyDataset):
         centre = self._place(self._objects[which], rng)
         image, moved = sample_window(scene.image, scene.maps, side, self._augment, rng, centre)
         labels = moved[..., 0].astype(np.int32)
-        boxes, hidden = box_objects(labels, self._areas[which], self._recipe.objects.min_visible)
-        truth = pad_boxes(boxes, self._n_boxes)
-        truth["unknown"] = (hidden | (moved[..., 1] == 0)).astype(np.float32)
+        seen = box_objects(labels, self._areas[which], self._recipe.objects.min_visible)
+        truth = pad_boxes(seen.boxes, self._n_boxes)
+        truth["unknown"] = (seen.hidden | (moved[..., 1] == 0)).astype(np.float32)
+        if self._recipe.by == "mask":
+            numbers = seen.numbers[: self._n_boxes]
+            truth["numbers"] = np.pad(numbers, (0, self._n_boxes - len(numbers)))
+            truth["labels"] = seen.parts
         if scene.implausibility is not None:
             truth["implausibility"] = moved[..., 2]
         return image.reshape(side, side, -1), truth
@@ -108,10 +113,29 @@ class SceneWindows(keras.utils.PyDataset):
         return (y0 + y1) / 2 + y, (x0 + x1) / 2 + x
 
 
-def box_objects(
-    labels: Labels, full_areas: NDArray[np.float64], min_visible: float
-) -> tuple[Boxes, Mask]:
-    """Return the boxes of the objects in a window, and the pixels of those that have none.
+class SeenObjects(NamedTuple):
+    """The objects of a window.
+
+    Attributes
+    ----------
+    boxes : (M, 4) float32
+        The largest object's first.
+    numbers : (M,) int32
+        That of each in ``parts``.
+    parts : (Y, X) int32
+        Connected parts of objects, numbered.
+    hidden : (Y, X) bool
+        The pixels of those that have no box.
+    """
+
+    boxes: Boxes
+    numbers: NDArray[np.int32]
+    parts: Labels
+    hidden: Mask
+
+
+def box_objects(labels: Labels, full_areas: NDArray[np.float64], min_visible: float) -> SeenObjects:
+    """Return the objects in a window, with boxes where enough of them is seen.
 
     Each connected part is an object, for reflection at the border shows some twice.
 
@@ -125,11 +149,9 @@ def box_objects(
 
     Returns
     -------
-    boxes : (M, 4) float32
-        The largest first.
-    hidden : (Y, X) bool
+    SeenObjects
     """
-    parts = label_components(labels, connectivity=2)
+    parts = label_components(labels, connectivity=2).astype(np.int32)
     numbers, first = np.unique(parts, return_index=True)
     whole = full_areas[labels.flat[first[numbers > 0]]]
     areas = np.bincount(parts.ravel())[1:]
@@ -138,9 +160,14 @@ def box_objects(
         (rows.start, columns.start, rows.stop, columns.stop)
         for rows, columns in ndimage.find_objects(parts)
     ]
-    boxes = np.array(corners, np.float32).reshape(-1, 4)[shown]
-    boxes = boxes[np.argsort(-areas[shown], kind="stable")]
-    return boxes, np.append(False, ~shown)[parts]
+    order = np.argsort(-areas, kind="stable")
+    order = order[shown[order]]
+    return SeenObjects(
+        boxes=np.array(corners, np.float32).reshape(-1, 4)[order],
+        numbers=(order + 1).astype(np.int32),
+        parts=parts,
+        hidden=np.append(False, ~shown)[parts],
+    )
 
 
 def pad_boxes(boxes: Boxes, n: int) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cellid.config import ContextSettings, DetectorRecipe
+from cellid.config import ContextSettings, ObjectRecipe
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.imaging.cells import find_cells, implausibility
@@ -48,7 +48,7 @@ class Scene:
 
 
 def read_scenes(
-    dataset: Dataset, split: str, recipe: DetectorRecipe, say: Callable[[str], None]
+    dataset: Dataset, split: str, recipe: ObjectRecipe, say: Callable[[str], None]
 ) -> list[Scene]:
     """Read the images of a split with their objects, and say what there is.
 
@@ -58,7 +58,7 @@ def read_scenes(
     ----------
     dataset : Dataset
     split : str
-    recipe : DetectorRecipe
+    recipe : ObjectRecipe
     say : callable
 
     Raises
@@ -67,22 +67,21 @@ def read_scenes(
         If the split is empty, some images are grey and others in colour, or the masks of
         cells that the recipe names are not there or are smaller than the images.
     """
-    crops = dataset.crops(split)
-    context = recipe.context if recipe.train.loss.context_weight else None
+    crops, objects, context = dataset.crops(split), recipe.objects, recipe.context_in_force
     masks = (
         {name: MaskFiles.of(folder) for name, folder in context.masks.items()} if context else {}
     )
     scenes, n_objects = [], 0
     for row in crops.itertuples():
         pixels = dataset.image(row.id)
-        shape = scaled_shape(pixels.shape, recipe.objects.scale)
+        shape = scaled_shape(pixels.shape, objects.scale)
         labels = rescale_labels(dataset.labels(row.id), shape)
-        n_objects += drop_small(labels, recipe.objects.network_min_area_px).max()
+        n_objects += drop_small(labels, objects.network_min_area_px).max()
         box = (row.y0, row.x0, row.y1, row.x1)
         given = {name: files.read(Path(row.file).stem, box) for name, files in masks.items()}
         scenes.append(
             Scene(
-                rescale_frame(scale_intensity(pixels, recipe.objects.scaling), shape),
+                rescale_frame(scale_intensity(pixels, objects.scaling), shape),
                 labels,
                 rescale_labels(dataset.uncertain(row.id).astype(np.int32), shape) == 0,
                 rescale_frame(_implausibility(pixels, given, context), shape) if context else None,

@@ -68,6 +68,13 @@ def make_schedule(settings: ScheduleSettings, learning_rate: float, steps_per_ep
             return Triangular(learning_rate, _HALF_CYCLE_EPOCHS * steps_per_epoch)
 
 
+def step_down(learning_rate: float, steps: int, factor: float) -> Rate:
+    """Return a learning rate that is multiplied by ``factor`` after every so many ``steps``."""
+    return keras.optimizers.schedules.ExponentialDecay(
+        learning_rate, decay_steps=steps, decay_rate=factor, staircase=True
+    )
+
+
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     """Up by half a cosine, then down by another, once.
 

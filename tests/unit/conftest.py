@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellid.config import ClassifierRecipe, DetectorRecipe, Recipe
+from cellid.config import ClassifierRecipe, DetectorRecipe, InstanceRecipe, Recipe
 from cellid.dataset import COLUMNS, Dataset, read_dataset, writing_dataset
 from cellid.recipes import load_any_recipe, load_recipe
 
 if TYPE_CHECKING:  # tests without a network do not wait for Keras
     from cellid.models.classifier import Classifier
     from cellid.models.detector import DetectorRun
+    from cellid.models.instance_run import InstanceRun
     from cellid.models.run import Run
 
 DIAMETER_PX = 12.0
@@ -123,6 +124,7 @@ def tiny_backbone() -> Iterator[None]:
         patch.setattr("cellid.models.classifier.resnet_stages", stages)
         of_pyramid = partial(stages, strides=(2, 2, 2, 2))
         patch.setattr("cellid.models.retinanet.resnet_stages", of_pyramid)
+        patch.setattr("cellid.models.mask_rcnn.resnet_stages", of_pyramid)
         # A few steps take less time than what it takes to compile them
         patch.setattr(keras.Model, "compile", partialmethod(keras.Model.compile, run_eagerly=True))
         yield
@@ -173,3 +175,38 @@ def tiny_detector(
 
     folder = tmp_path_factory.mktemp("detector") / "run"
     return train_detector(tiny_dataset, tiny_detector_recipe, folder, print)
+
+
+@pytest.fixture(scope="session")
+def tiny_instance_recipe() -> InstanceRecipe:
+    """Three epochs on windows of 32 pixels, the first of the heads alone; tiles of 64 pixels."""
+    recipe = load_any_recipe(
+        "cell-instances",
+        overrides=[
+            *("model.filters=8", "model.hidden=16", "model.mask_filters=8", "model.mask_output=14"),
+            *("model.attention=false", "model.anchors.sizes=none", "model.anchors.n_sizes=1"),
+            *("model.proposals.train_candidates=16", "model.proposals.train_proposals=8"),
+            *("model.proposals.proposals=12", "model.box_samples.samples=16"),
+            *("train.window_px=32", "train.epochs=3", "train.head_epochs=1"),
+            *("train.head_learning_rate=0.01", "train.learning_rate=0.02", "train.batch_size=8"),
+            *("predict.candidates=40", "predict.max_detections=20", "predict.min_score=0.02"),
+            *("predict.threshold=none", "predict.tiles.tile_px=64"),
+            *("evaluate.bootstrap_samples=100", "objects.scaling=range"),
+        ],
+    )
+    assert isinstance(recipe, InstanceRecipe)
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def tiny_instances(
+    tiny_dataset: Dataset,
+    tiny_instance_recipe: InstanceRecipe,
+    tiny_backbone: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> "InstanceRun":
+    """The run of the tiny recipe, trained without interruption."""
+    from cellid.training.train_instances import train_instances
+
+    folder = tmp_path_factory.mktemp("instances") / "run"
+    return train_instances(tiny_dataset, tiny_instance_recipe, folder, print)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cellid.config import DetectorRecipe
+from cellid.config import DetectorRecipe, InstanceRecipe
 from cellid.recipes import load_any_recipe
 from cellid.training.scene_windows import SceneWindows, box_objects, pad_boxes
 from cellid.training.scenes import Scene
@@ -42,26 +42,26 @@ def scenes() -> list[Scene]:
 
 
 def test_boxes_are_those_of_what_is_seen() -> None:
-    boxes, hidden = box_objects(LABELS, WHOLE, min_visible=0.4)
+    boxes, _, _, hidden = box_objects(LABELS, WHOLE, min_visible=0.4)
     np.testing.assert_array_equal(boxes, [[1, 2, 4, 7], [8, 10, 12, 12]])
     np.testing.assert_array_equal(hidden, LABELS == 7)
-    boxes, hidden = box_objects(LABELS, WHOLE, min_visible=0.6)
+    boxes, _, _, hidden = box_objects(LABELS, WHOLE, min_visible=0.6)
     np.testing.assert_array_equal(boxes, [[1, 2, 4, 7]])
     assert hidden.sum() == 10
 
 
 def test_an_object_and_its_reflection_are_two_objects() -> None:
     mirrored = np.hstack([LABELS[:, 2:], LABELS[:, :1:-1]])
-    boxes, _ = box_objects(mirrored, WHOLE, min_visible=0.4)
+    boxes = box_objects(mirrored, WHOLE, min_visible=0.4).boxes
     assert len(boxes) == 4
     assert (boxes[:, 3] - boxes[:, 1]).max() == 5
 
 
 def test_windows_without_background_or_objects() -> None:
-    boxes, hidden = box_objects(np.full((5, 4), 1, np.int32), np.array([0, 20.0]), 0.5)
+    boxes = box_objects(np.full((5, 4), 1, np.int32), np.array([0, 20.0]), 0.5).boxes
     np.testing.assert_array_equal(boxes, [[0, 0, 5, 4]])
-    boxes, hidden = box_objects(np.zeros((5, 4), np.int32), np.array([20.0]), 0.5)
-    assert boxes.shape == (0, 4)
+    boxes, numbers, _, hidden = box_objects(np.zeros((5, 4), np.int32), np.array([20.0]), 0.5)
+    assert (boxes.shape, numbers.shape) == ((0, 4), (0,))
     assert not hidden.any()
 
 
@@ -104,6 +104,25 @@ def test_windows_are_placed_at_objects_as_often_as_is_said(scenes: list[Scene]) 
     assert share_with_objects(0.0) < 0.2
     assert 0.3 < share_with_objects(0.5) < 0.75
     assert share_with_objects(1.0) > 0.9
+
+
+def test_masks_are_those_of_the_boxes(scenes: list[Scene]) -> None:
+    outlines = InstanceRecipe(train=recipe().train.model_dump(include={"window_px"}))
+    batches = SceneWindows(scenes, outlines, epoch=0)
+    n_objects = 0
+    for index in range(len(batches)):
+        truth = batches[index][1]
+        for boxes, numbers, valid, labels in zip(
+            *(truth[name] for name in ("boxes", "numbers", "valid", "labels")), strict=True
+        ):
+            assert len(set(numbers[valid])) == valid.sum()
+            assert not numbers[~valid].any()
+            for box, number in zip(boxes[valid], numbers[valid], strict=True):
+                rows, columns = np.nonzero(labels == number)
+                found = [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
+                np.testing.assert_array_equal(box, found)
+                n_objects += 1
+    assert n_objects > 8
 
 
 def test_what_is_not_known_counts_neither_way(scenes: list[Scene]) -> None:
