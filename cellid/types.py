@@ -242,6 +242,14 @@ class ObjectPixels:
         columns = [each[order].astype(np.int32) for each in (number, y, x)]
         return cls((labels.shape[0], labels.shape[1]), ids.size, *columns)
 
+    @classmethod
+    def of_detections(cls, found: Detections, shape: tuple[int, int]) -> Self:
+        """Return detections in a frame of ``shape``, as `Detections.paste_masks` draws them."""
+        pasted = [(np.nonzero(inside), window) for window, inside in found.paste_masks(shape)]
+        return cls.of_objects(
+            shape, [(y + rows.start, x + columns.start) for (y, x), (rows, columns) in pasted]
+        )
+
     @property
     def areas_px(self) -> NDArray[np.int64]:
         """Pixels of each object, ``(n_objects,)``."""

@@ -25,6 +25,7 @@ from cellid.config import (
     DetectorRecipe,
     GateSettings,
     InputSettings,
+    InstanceRecipe,
     LearningCurveSettings,
     OutputSettings,
 )
@@ -71,7 +72,7 @@ def train(
     settings = load_any_recipe(preset, recipe, set_ or ())
     if isinstance(settings, ClassifierRecipe):
         train_on_patches(dataset, out, settings, overwrite)
-    elif isinstance(settings, DetectorRecipe):
+    elif isinstance(settings, DetectorRecipe | InstanceRecipe):
         train_on_objects(read_dataset(dataset), out, settings, overwrite)
     else:
         workflow(read_dataset(dataset), out, settings, overwrite)
@@ -140,7 +141,8 @@ def predict(
 ) -> None:
     """Find the nuclei in label-free images: label images, outlines, tables.
 
-    Of a classifier: the class of every patch of the images. Of a detector: its objects, measured.
+    Of a classifier: the class of every patch of the images. Of a detector: its objects, measured;
+    with outlines, also as COCO writes them.
     """
     task = read_task(run)
     if task != "detect":
@@ -149,8 +151,10 @@ def predict(
     from cellid.io.mask_files import MaskFiles
     from cellid.models.classifier import load_classifier
     from cellid.models.detector import load_detector
+    from cellid.models.instance_run import load_instance_run
     from cellid.models.run import load_run
     from cellid.workflows.classification import predict_classes
+    from cellid.workflows.instance_tables import predict_instances
     from cellid.workflows.object_tables import predict_objects
     from cellid.workflows.prediction import predict as workflow
 
@@ -171,6 +175,11 @@ def predict(
             overwrite,
         )
         made = f"objects: {out / 'objects.csv'}; cells: {out / 'cells.csv'}; labels: {out}/labels"
+    elif task == "segment_instances":
+        problems = predict_instances(
+            load_instance_run(run), images, out, settings, outputs, overwrite
+        )
+        made = f"objects: {out / 'objects.csv'}; outlines: {out / 'instances.json'}, {out}/labels"
     else:
         problems = workflow(load_run(run), images, out, settings, outputs, overwrite)
         made = f"counts: {out / 'counts.csv'}; nuclei: {out / 'objects.csv'}; labels: {out}/labels"
@@ -199,6 +208,7 @@ def evaluate(
     from cellid.dataset import read_dataset
     from cellid.models.classifier import load_classifier
     from cellid.models.detector import load_detector
+    from cellid.models.instance_run import load_instance_run
     from cellid.models.run import load_run
     from cellid.workflows.classification import evaluate_classifier
     from cellid.workflows.detection import evaluate_detector
@@ -212,6 +222,9 @@ def evaluate(
         report = evaluate_detector(
             load_detector(runs[0]), read_dataset(dataset), out, split, _open_gate(gate)
         )
+    elif task == "segment_instances":
+        instances = load_instance_run(runs[0])
+        report = evaluate_detector(instances, read_dataset(dataset), out, split)
     else:
         report = workflow([load_run(run) for run in runs], read_dataset(dataset), out, split)
     typer.echo(f"report: {report}")
@@ -256,7 +269,7 @@ def report(run: RunFolder) -> None:
 
     if task == "classify":
         written = write_classifier_report(run, run / EVALUATION, run)
-    elif task == "detect":
+    elif task in ("detect", "segment_instances"):
         written = write_detector_report(run, run / EVALUATION, run)
     else:
         written = rewrite_report(run)

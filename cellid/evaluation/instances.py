@@ -1,6 +1,7 @@
 """Objects with boxes, scores and classes, which may overlap, and their one-to-one matching."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from cellid.errors import CellidError
 from cellid.evaluation.assignment import choose_pairs
 from cellid.evaluation.contingency import Counts
 from cellid.evaluation.matching import Matching, Pairs, check_threshold
-from cellid.types import Detections, Mask, ObjectPixels, Window, check_labels
+from cellid.types import Detections, Labels, Mask, ObjectPixels, Window, check_labels
 
 Outline: TypeAlias = Literal["box", "mask"]
 Overlaps: TypeAlias = tuple[Counts, Counts, NDArray[np.float64]]
@@ -62,6 +63,7 @@ class Instances:
 
     def chosen(self, kept: NDArray[np.bool_]) -> "Instances":
         """Return some of them, by a mask (N,)."""
+        kept = np.asarray(kept, bool)
         return Instances(
             self.frame,
             self.boxes[kept],
@@ -69,6 +71,15 @@ class Instances:
             self.classes[kept],
             None if self.masks is None else self.masks[np.flatnonzero(kept)],
         )
+
+
+def draw_instances(instances: Instances) -> Labels:
+    """Return objects with masks as labels, (Y, X) int32, numbered from 1; later ones on top."""
+    masks, (height, width) = cast(csr_array, instances.masks), instances.frame
+    labels = np.zeros(width * height, np.int32)
+    for number, (first, last) in enumerate(pairwise(masks.indptr), start=1):
+        labels[masks.indices[first:last]] = number
+    return labels.reshape(width, height).T
 
 
 def label_instances(

@@ -1,4 +1,4 @@
-"""What is measured of adhesions, and of the cells they belong to."""
+"""What is measured of adhesions and the cells they belong to, and of objects that may overlap."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from skimage.measure import regionprops_table
 
 from cellid.imaging.cells import outline_distance
-from cellid.types import Labels
+from cellid.types import Labels, ObjectPixels
 
 _PROPERTIES = (
     "label",
@@ -19,6 +19,11 @@ _PROPERTIES = (
     "orientation",
     "intensity_mean",
     "intensity_max",
+)
+_OBJECT_PROPERTIES = (
+    *(name for name in _PROPERTIES if name != "orientation"),
+    "perimeter",
+    "solidity",
 )
 
 
@@ -57,6 +62,47 @@ def measure_adhesions(
         table["area_um2"] = table["area"] * pixel_size_um**2
         table["length_um"] = table["axis_major_length"] * pixel_size_um
         table["edge_distance_um"] = table["edge_distance"] * pixel_size_um
+    return table
+
+
+def measure_objects(
+    objects: ObjectPixels, image: NDArray[np.generic], pixel_size_um: float | None
+) -> pd.DataFrame:
+    """Return a table with a row an object, each measured whole where others overlap it.
+
+    Parameters
+    ----------
+    objects : ObjectPixels
+        None of them without a pixel.
+    image : (Y, X) array
+        The frame, for the intensities.
+    pixel_size_um : float or None
+
+    Returns
+    -------
+    DataFrame
+        scikit-image's `regionprops` names, in pixels; ``label`` counts from 1. With a pixel size
+        ``area_um2``.
+    """
+    tables = []
+    for y, x in objects.each():
+        y0, x0 = corner = int(y.min()), int(x.min())
+        window = slice(y0, int(y.max()) + 1), slice(x0, int(x.max()) + 1)
+        light = image[window]
+        inside = np.zeros(light.shape, np.int32)
+        inside[y - y0, x - x0] = 1
+        measured = regionprops_table(inside, light, properties=_OBJECT_PROPERTIES)
+        for axis, start in enumerate(corner):
+            for name in (f"centroid-{axis}", f"bbox-{axis}", f"bbox-{axis + 2}"):
+                measured[name] = measured[name] + start
+        tables.append(pd.DataFrame(measured))
+    if not tables:
+        none = np.zeros((1, 1), np.int32)
+        tables = [pd.DataFrame(regionprops_table(none, none, properties=_OBJECT_PROPERTIES))]
+    table = pd.concat(tables, ignore_index=True)
+    table["label"] = np.arange(1, len(table) + 1)
+    if pixel_size_um is not None:
+        table["area_um2"] = table["area"] * pixel_size_um**2
     return table
 
 

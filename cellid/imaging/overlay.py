@@ -80,6 +80,26 @@ def draw_outlines(image: NDArray[np.generic], labels: Labels, width_px: int = 1)
     return _merge([np.where(lines, np.uint8(colour), grey) for colour, grey in shown])
 
 
+def draw_kinds(image: NDArray[np.generic], kinds: Sequence[tuple[Labels, Colour]]) -> Picture:
+    """Draw the outlines of objects of several kinds on an image, each kind in its colour.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, C) array
+        As for `draw_outlines`.
+    kinds : sequence of ((Y, X) int32 labels, colour)
+        Later kinds lie over earlier ones.
+
+    Returns
+    -------
+    (Y, X, 3) uint8
+    """
+    picture = _merge(_show(image))
+    for labels, colour in kinds:
+        picture[find_outlines(labels)] = colour
+    return picture
+
+
 def draw_boxes(
     image: NDArray[np.generic], kinds: Sequence[tuple[NDArray[np.floating], Colour]]
 ) -> Picture:

@@ -74,7 +74,7 @@ def stitch_detections(
     CellidError
         If there are masks in some tiles only.
     """
-    objects = [_paste(tile, tiling.tile_shape) for tile in tiles]
+    objects = [ObjectPixels.of_detections(tile, tiling.tile_shape) for tile in tiles]
     groups = group_objects(tiling, objects, settings, [tile.classes for tile in tiles])
     pixels = _place_all(tiling, objects)
     every = _pool(tiling, tiles)
@@ -92,13 +92,6 @@ def stitch_detections(
                 part[y - y0, x - x0] = 1
                 masks[place] = rescale_frame(part, masks.shape[1:])
     return Detections(boxes, every.scores[surest], every.classes[surest], masks)
-
-
-def _paste(tile: Detections, shape: tuple[int, int]) -> ObjectPixels:
-    found = [(np.nonzero(inside), window) for window, inside in tile.paste_masks(shape)]
-    return ObjectPixels.of_objects(
-        shape, [(y + rows.start, x + columns.start) for (y, x), (rows, columns) in found]
-    )
 
 
 def _pool(tiling: MiniTiling, tiles: Sequence[Detections]) -> Detections:

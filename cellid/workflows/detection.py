@@ -1,4 +1,4 @@
-"""Detectors of objects by boxes: trained and scored."""
+"""Detectors of objects by boxes or outlines: trained and scored."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,29 +6,32 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from cellid.config import DetectorRecipe
+from cellid.config import DetectorRecipe, InstanceRecipe
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
+from cellid.io.coco import write_coco
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.writers import write_json, write_table
-from cellid.models.detector import DetectorRun
+from cellid.models.detector import DetectorRun, ObjectRun
 from cellid.models.gate import Gate
-from cellid.report.detector import FOUND, GATE, write_detector_report
+from cellid.report.detector import FOUND, GATE, OUTLINES, write_detector_report
 from cellid.report.scoring import ABOUT
 from cellid.training.train_detector import train_detector
+from cellid.training.train_instances import train_instances
 from cellid.types import Detections
 from cellid.workflows.evaluation import EVALUATION, describe_evaluation
 from cellid.workflows.gate_curve import trace_gate
+from cellid.workflows.instance_tables import outline
 from cellid.workflows.training import prepare_run_folder
 
 
 def train_on_objects(
     dataset: Dataset,
     out: Path,
-    recipe: DetectorRecipe,
+    recipe: DetectorRecipe | InstanceRecipe,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
-) -> DetectorRun:
+) -> ObjectRun:
     """Train a detector; called again after an interruption, it goes on.
 
     Parameters
@@ -36,7 +39,7 @@ def train_on_objects(
     dataset : Dataset
     out : Path
         The run folder: new, or that of the same training, interrupted.
-    recipe : DetectorRecipe
+    recipe : DetectorRecipe or InstanceRecipe
     overwrite : bool
         Start anew in a folder that holds a training.
     say : callable
@@ -48,11 +51,13 @@ def train_on_objects(
         If there is too little to train on, or ``out`` holds another or a finished training.
     """
     prepare_run_folder(out, overwrite)
+    if isinstance(recipe, InstanceRecipe):
+        return train_instances(dataset, recipe, out, say)
     return train_detector(dataset, recipe, out, say)
 
 
 def evaluate_detector(
-    run: DetectorRun,
+    run: ObjectRun,
     dataset: Dataset,
     out: Path | None = None,
     split: str = "test",
@@ -62,14 +67,15 @@ def evaluate_detector(
 
     Parameters
     ----------
-    run : DetectorRun
+    run : ObjectRun
     dataset : Dataset
     out : Path or None
         Folder for `evaluation` and `report.html`; none: the run's own.
     split : str
         ``"train"``, ``"validation"``, ``"test"`` or ``"all"``.
     gate : Gate or None
-        Shows also what its classifier would lose and save, at every threshold tried.
+        Shows also what its classifier would lose and save, at every threshold tried; for a
+        detector of boxes.
 
     Returns
     -------
@@ -92,12 +98,18 @@ def evaluate_detector(
         )
     folder, pixel_size_um = out / EVALUATION, dataset.info.pixel_size_um
     with replacing_folder(folder, overwrite=True) as temporary:
-        tables = []
+        tables, outlines = [], []
         for image in tqdm(crops["id"], desc=f"detect {split}", unit="image"):
-            found = run.detect(dataset.image(image), pixel_size_um)
+            pixels = dataset.image(image)
+            found = run.detect(pixels, pixel_size_um)
             tables.append(tabulate(found).assign(image=image))
+            if found.masks is not None:
+                shape = pixels.shape[0], pixels.shape[1]
+                outlines.append(outline(found, shape, f"{image}.tif"))
         write_table(temporary / FOUND, pd.concat(tables, ignore_index=True))
-        if gate is not None:
+        if outlines:
+            write_coco(temporary / OUTLINES, outlines, [run.config.recipe.objects.name])
+        if gate is not None and isinstance(run, DetectorRun):
             write_table(temporary / GATE, trace_gate(run, gate, dataset, list(crops["id"])))
         write_json(temporary / ABOUT, describe_evaluation(run.folder, dataset, split, folder))
     return write_detector_report(run.folder, folder, out)

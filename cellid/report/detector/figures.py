@@ -24,7 +24,7 @@ def draw_scores(judged: JudgedDetections, theme: Theme) -> Figure:
     curve, by_score = figure.subplots(1, 2)
     table, threshold = judged.sweep(), judged.config.threshold
     nearest = table.iloc[[(table["score"] - threshold).abs().argmin()]]
-    title = f"Precision and recall, AP {judged.coco.ap_50:.3f} at IoU 0.5"
+    title = f"Precision and recall, AP {judged.coco[judged.by].ap_50:.3f} at IoU 0.5"
     _dress(curve, theme, title, "recall", "precision")
     curve.plot(table["recall"], table["precision"], color=theme.validation, lw=1.8)
     curve.plot(

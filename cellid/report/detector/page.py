@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from cellid.evaluation.bootstrap import Interval
-from cellid.imaging.overlay import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, draw_boxes
+from cellid.evaluation.instances import draw_instances
+from cellid.imaging.overlay import (
+    FALSE_NEGATIVE,
+    FALSE_POSITIVE,
+    TRUE_POSITIVE,
+    draw_boxes,
+    draw_kinds,
+)
 from cellid.io.writers import write_json, write_text
 from cellid.report.detector.figures import draw_gate, draw_scores
 from cellid.report.detector.scores import JudgedDetections, read_judged_detections
@@ -50,8 +57,8 @@ _BOX_KEY = f"""
 <span><i class=key style="background:rgb{FALSE_POSITIVE}"></i>found, not drawn</span>
 <span><i class=key style="background:rgb{FALSE_NEGATIVE}"></i>drawn and missed</span></p>"""
 _LEGEND_NOTE = (
-    "<p class=note>Boxes are matched one to one where they share at least {iou:.0%} of their joint "
-    "area. AP and AR are COCO's, of all boxes with a score of {score:g} or more, at most {most} an "
+    "<p class=note>{things} are matched one to one where they share at least {iou:.0%} of their "
+    "joint area. AP and AR are COCO's, of all with a score of {score:g} or more, at most {most} an "
     "image; they need no threshold.</p>"
 )
 
@@ -120,13 +127,17 @@ def write_detector_report(run_folder: Path, evaluation: Path, out: Path) -> Path
             "images": len(judged.images),
             "groups": judged.images["group"].nunique(),
             "scores": {name: interval._asdict() for name, interval in scores.items()},
-            "coco": {name: getattr(judged.coco, name) for name in _COCO},
+            "coco": {
+                by: {name: getattr(scores, name) for name in _COCO}
+                for by, scores in judged.coco.items()
+            },
             "gate": None if judged.gate is None else judged.gate.to_dict("records"),
             "provenance": judged.config.provenance,
         },
     )
     report = out / "report.html"
-    subtitle = f"Detector: boxes about each {recipe.objects.name}"
+    what = {"box": "boxes about each", "mask": "outlines of each"}[judged.by]
+    subtitle = f"Detector: {what} {recipe.objects.name}"
     write_text(report, make_page(judged.run_folder.name, subtitle, sections))
     return report
 
@@ -138,6 +149,10 @@ def _write_summary(
     n_groups = images["group"].nunique()
     best, last = int(best_epoch(history)["epoch"]), int(history["epoch"].iloc[-1])
     kind = {"resnet18": "ResNet-18", "resnet50": "ResNet-50"}[config.recipe.model.backbone]
+    network, task = {
+        "box": ("RetinaNet", "draw a box about"),
+        "mask": ("Mask R-CNN", "outline"),
+    }[judged.by]
     tiles = show_tiles(
         [
             ("recall", "Found", f"of the {name}s that were drawn: recall"),
@@ -149,9 +164,9 @@ def _write_summary(
     )
     n_true, n_found = (int(scores[key].estimate) for key in ("n_true", "n_found"))
     text = (
-        f"<p>A RetinaNet on a {kind} learned to draw a box about each {name}. It was trained for "
+        f"<p>A {network} on a {kind} learned to {task} each {name}. It was trained for "
         f"{count(last, 'epoch')}; the weights of epoch {best}, the best on validation, are the "
-        f"ones in use. From a score of <b>{config.threshold:.2f}</b> on a box counts as "
+        f"ones in use. From a score of <b>{config.threshold:.2f}</b> on a {name} counts as "
         f"found: the threshold "
         f"{'was set' if config.recipe.predict.threshold else 'has the best F1 on validation'}.</p>"
         f"<p>It was judged on {count(len(images), 'image')} {SEEN[judged.split]}: "
@@ -164,13 +179,22 @@ def _write_summary(
 def _write_scores(judged: JudgedDetections, scores: Mapping[str, Interval]) -> str:
     recipe = judged.config.recipe
     row = [interval_cell(name, scores[name]) for name in _COLUMNS]
-    row += [number_cell(name, getattr(judged.coco, name)) for name in _COCO]
+    names = {"box": "Boxes", "mask": "Masks"}
     note = _LEGEND_NOTE.format(
+        things=names[judged.by],
         iou=recipe.evaluate.iou_threshold,
         score=recipe.predict.min_score,
-        most=recipe.predict.max_detections,
+        most=recipe.evaluate.max_detections,
     )
-    return note + make_table([*_COLUMNS.values(), *_COCO.values()], [("", [row])])
+    precisions = [
+        [text_cell(names[by]), *(number_cell(name, getattr(coco, name)) for name in _COCO)]
+        for by, coco in judged.coco.items()
+    ]
+    return (
+        note
+        + make_table([*_COLUMNS.values()], [("", [row])])
+        + make_table(["Compared by", *_COCO.values()], [("", precisions)])
+    )
 
 
 def _write_gate(gate: pd.DataFrame) -> str:
@@ -219,10 +243,18 @@ def _write_images(judged: JudgedDetections) -> str:
 def _show_image(judged: JudgedDetections, image: str, f1: float) -> str:
     true, found = judged.in_force(image)
     pairs = judged.pair_up(image)
-    missed = np.delete(true.boxes, pairs.true_index, axis=0)
-    wrong = np.delete(found.boxes, pairs.predicted_index, axis=0)
-    right = found.boxes[pairs.predicted_index]
-    kinds = [(missed, FALSE_NEGATIVE), (wrong, FALSE_POSITIVE), (right, TRUE_POSITIVE)]
-    picture = draw_boxes(judged.dataset.image(image), kinds)
+    matched, right = (np.zeros(len(objects), bool) for objects in (true, found))
+    matched[pairs.true_index] = right[pairs.predicted_index] = True
+    kinds = [
+        (true.chosen(~matched), FALSE_NEGATIVE),
+        (found.chosen(~right), FALSE_POSITIVE),
+        (found.chosen(right), TRUE_POSITIVE),
+    ]
+    pixels = judged.dataset.image(image)
+    picture = (
+        draw_boxes(pixels, [(objects.boxes, colour) for objects, colour in kinds])
+        if judged.by == "box"
+        else draw_kinds(pixels, [(draw_instances(objects), colour) for objects, colour in kinds])
+    )
     caption = f"<b>{f1:.3f}</b> {escape(image)}"
     return make_picture(data_uri("jpeg", encode_jpeg(picture)), image, caption)

@@ -1,7 +1,7 @@
-"""Scores of a detector, from the boxes in its evaluation folder."""
+"""Scores of a detector, from the boxes and outlines in its evaluation folder."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
 from pathlib import Path
@@ -10,20 +10,30 @@ import numpy as np
 import pandas as pd
 
 from cellid.dataset import Dataset, read_dataset
-from cellid.dataset.instances import InstancePair, pair_instances
+from cellid.dataset.instances import InstancePair, pair_found
 from cellid.evaluation.bootstrap import Interval, bootstrap_scores
 from cellid.evaluation.coco import CocoScores, score_coco
 from cellid.evaluation.counting import CountErrors, compare_counts
-from cellid.evaluation.instances import match_instances, pair_up
+from cellid.evaluation.instances import (
+    Instances,
+    Outline,
+    detected_instances,
+    match_instances,
+    pair_up,
+    pixel_instances,
+)
 from cellid.evaluation.matching import Matching, Pairs
 from cellid.evaluation.score_sweep import sweep_scores
+from cellid.io.outlines import Outlines, read_outlines
 from cellid.io.readers import read_object, read_table
 from cellid.report.scoring import ABOUT
-from cellid.runs import DetectorConfig, read_detector_config
+from cellid.runs import DetectorConfig, InstanceConfig, read_object_config
 from cellid.types import Detections
 
-FOUND, GATE = "detections.csv", "gate.csv"
-"""Of an evaluation folder: a row a detection, and a row a threshold of the gate."""
+FOUND, OUTLINES, GATE = "detections.csv", "instances.json", "gate.csv"
+"""Of an evaluation folder: a row a detection; their outlines, in that order, in COCO's form, where
+there are some; and a row a threshold of the gate.
+"""
 
 BOX = ["y0", "x0", "y1", "x1"]
 
@@ -32,7 +42,7 @@ _AGAIN = "make it again with `cellid evaluate`"
 
 @dataclass(frozen=True)
 class DetectionScores:
-    """Boxes of an image or of several, matched one to one; ``+`` pools.
+    """Objects of an image or of several, matched one to one; ``+`` pools.
 
     Attributes
     ----------
@@ -78,21 +88,25 @@ class JudgedDetections:
     Attributes
     ----------
     run_folder : Path
-    config : DetectorConfig
+    config : DetectorConfig or InstanceConfig
+        Its recipe's ``by`` is what objects are compared by.
     dataset : Dataset
     split : str
     table : DataFrame
         A row a detection, surer than ``predict.min_score``: ``image``, ``y0``, ``x0``, ``y1``,
         ``x1`` (half-open pixels), ``score``.
+    outlines : dict of str to Outlines, or None
+        Of each image's detections, by the name of its file; none: boxes alone are known.
     gate : DataFrame or None
         A row a threshold, where a gate was tried.
     """
 
     run_folder: Path
-    config: DetectorConfig
+    config: DetectorConfig | InstanceConfig
     dataset: Dataset
     split: str
     table: pd.DataFrame
+    outlines: Mapping[str, Outlines] | None
     gate: pd.DataFrame | None
 
     @property
@@ -105,21 +119,25 @@ class JudgedDetections:
         """True and found objects of each image."""
         by_image = dict(iter(self.table.groupby("image")))
         none = self.table[:0]
-        return {
-            image: pair_instances(
-                self.dataset.labels(image),
-                ~self.dataset.uncertain(image),
-                as_detections(by_image.get(image, none)),
-                self.config.recipe.objects.min_area_px,
-            )
-            for image in self.images["id"]
-        }
+        pairs = {}
+        for image in self.images["id"]:
+            labels, known = self.dataset.labels(image), ~self.dataset.uncertain(image)
+            found = self._read_found(image, by_image.get(image, none), labels.shape)
+            pairs[image] = pair_found(labels, known, found, self.config.recipe.objects.min_area_px)
+        return pairs
+
+    @property
+    def by(self) -> Outline:
+        """What objects are compared by."""
+        return self.config.recipe.by
 
     @cached_property
-    def coco(self) -> CocoScores:
-        """COCO's average precision and recall of the boxes."""
-        most = self.config.recipe.predict.max_detections
-        return score_coco(list(self.pairs.values()), by="box", max_detections=most)
+    def coco(self) -> dict[Outline, CocoScores]:
+        """COCO's average precision and recall: of `by`, and of the boxes."""
+        most = self.config.recipe.evaluate.max_detections
+        pairs = list(self.pairs.values())
+        ways: tuple[Outline, ...] = ("box",) if self.by == "box" else (self.by, "box")
+        return {by: score_coco(pairs, by=by, max_detections=most) for by in ways}
 
     def in_force(self, image: str) -> InstancePair:
         """Return the true objects of an image, and those found from the threshold on."""
@@ -129,13 +147,13 @@ class JudgedDetections:
     def pair_up(self, image: str) -> Pairs:
         """Return which of them are the same."""
         iou_threshold = self.config.recipe.evaluate.iou_threshold
-        return pair_up(*self.in_force(image), by="box", iou_threshold=iou_threshold)
+        return pair_up(*self.in_force(image), by=self.by, iou_threshold=iou_threshold)
 
     def score(self, image: str) -> DetectionScores:
         """Return the scores of one image, of detections from the threshold on."""
         true, found = self.in_force(image)
         matching = match_instances(
-            true, found, by="box", iou_threshold=self.config.recipe.evaluate.iou_threshold
+            true, found, by=self.by, iou_threshold=self.config.recipe.evaluate.iou_threshold
         )
         return DetectionScores(matching, compare_counts(len(true), len(found)))
 
@@ -155,10 +173,19 @@ class JudgedDetections:
         """Return what other least scores would give."""
         return sweep_scores(
             list(self.pairs.values()),
-            by="box",
+            by=self.by,
             iou_threshold=self.config.recipe.evaluate.iou_threshold,
             lowest=self.config.recipe.predict.min_score,
         )
+
+    def _read_found(self, image: str, rows: pd.DataFrame, shape: tuple[int, ...]) -> Instances:
+        frame = shape[0], shape[1]
+        found = as_detections(rows)
+        if self.outlines is None:
+            return detected_instances(found, frame)
+        pixels = self.outlines[f"{image}.tif"].fill(frame)
+        drawn = pixel_instances(pixels, scores=found.scores, classes=found.classes)
+        return replace(drawn, boxes=found.boxes.astype(np.float64))
 
 
 def as_detections(rows: pd.DataFrame) -> Detections:
@@ -171,7 +198,7 @@ def as_detections(rows: pd.DataFrame) -> Detections:
 
 
 def read_judged_detections(folder: Path) -> JudgedDetections:
-    """Read the evaluation folder of a detector.
+    """Read the evaluation folder of a detector of boxes or of outlines.
 
     Raises
     ------
@@ -184,9 +211,10 @@ def read_judged_detections(folder: Path) -> JudgedDetections:
     run_folder = (folder / about["run"]).resolve()
     return JudgedDetections(
         run_folder,
-        read_detector_config(run_folder),
+        read_object_config(run_folder),
         read_dataset((folder / about["dataset"]).resolve()),
         about["split"],
         table,
+        read_outlines(folder / OUTLINES) if (folder / OUTLINES).exists() else None,
         gate,
     )

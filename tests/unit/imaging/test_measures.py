@@ -1,8 +1,11 @@
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
+from skimage.measure import regionprops_table
 
-from cellid.imaging.measures import measure_adhesions, measure_cells
+from cellid.imaging.measures import measure_adhesions, measure_cells, measure_objects
+from cellid.types import ObjectPixels
 
 CELLS = np.zeros((100, 200), np.int32)
 CELLS[10:90, 10:90] = 1
@@ -90,3 +93,29 @@ def test_nothing_found_leaves_tables_with_all_columns(pixel_size_um: float | Non
     without = measure_cells(empty, none, pixel_size_um)
     assert len(without) == 0
     assert list(without) == list(cells) == list(measure_cells(CELLS, some, pixel_size_um))
+
+
+_SHOWN = ("area", "centroid", "bbox", "perimeter", "solidity", "intensity_mean")
+
+
+def _only(labels: np.ndarray, square: tuple[slice, slice]) -> np.ndarray:
+    drawn = labels.copy()
+    drawn[square] = 1
+    return drawn
+
+
+def test_objects_that_overlap_are_measured_whole() -> None:
+    labels = np.zeros((20, 30), np.int32)
+    squares = [(slice(2, 8), slice(3, 13)), (slice(4, 10), slice(8, 12))]
+    image = np.arange(600, dtype=float).reshape(20, 30)
+    pixels = [np.nonzero(_only(labels, square)) for square in squares]
+    table = measure_objects(ObjectPixels.of_objects((20, 30), pixels), image, 0.5)
+    assert table["label"].tolist() == [1, 2]
+    assert table["area"].tolist() == [60, 24]
+    assert table["area_um2"].tolist() == [15, 6]
+    alone = [
+        pd.DataFrame(regionprops_table(_only(labels, square), image, properties=_SHOWN))
+        for square in squares
+    ]
+    pd.testing.assert_frame_equal(table[list(alone[0])], pd.concat(alone, ignore_index=True))
+    assert measure_objects(ObjectPixels.of_objects((20, 30), []), image, 0.5).empty

@@ -49,7 +49,7 @@ def test_the_report_scores_what_the_table_of_boxes_says(
     hits = sum(len(judged.pair_up(image).iou) for image in ("f8", "f9"))
     assert scores["recall"] == pytest.approx(hits / 12)
     assert scores["precision"] == pytest.approx(hits / len(in_force))
-    assert 0 <= written["coco"]["ap"] <= written["coco"]["ap_50"] <= 1
+    assert 0 <= written["coco"]["box"]["ap"] <= written["coco"]["box"]["ap_50"] <= 1
     page = report.read_text(encoding="utf-8")
     for part in ("AP at IoU 0.5", "Other thresholds", "What a gate loses", "adhesion-detector"):
         assert part.split()[-1] in page
