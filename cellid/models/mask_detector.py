@@ -102,11 +102,13 @@ class MaskDetector:
         """Return box, score and class of what proposals show."""
         n = len(proposals)
         proposals = np.pad(proposals, [(0, self._n_proposals - n), (0, 0)])[None]
-        logits, shifts = self._model.look_at(outputs, proposals)
-        scores = ops.softmax(ops.cast(logits, "float32"))[0, :n, 1:]
-        shifts = ops.cast(shifts, "float32")[0, :n, 1:]
-        boxes = clip_boxes(decode_boxes(shifts, proposals[0, :n, None], BOX_WEIGHTS), image_shape)
-        scores, boxes = ops.convert_to_numpy(scores), ops.convert_to_numpy(boxes)
+        logits, shifts = (
+            ops.convert_to_numpy(ops.cast(answer, "float32"))[0, :n]
+            for answer in self._model.look_at(outputs, proposals)
+        )
+        scores = ops.convert_to_numpy(ops.softmax(logits))[:, 1:]
+        boxes = decode_boxes(shifts[:, 1:], proposals[0, :n, None], BOX_WEIGHTS)
+        boxes = ops.convert_to_numpy(clip_boxes(boxes, image_shape))
         exists = np.min(boxes[..., 2:] - boxes[..., :2], axis=-1) >= _SMALLEST_PX
         proposal, label = np.nonzero((scores > self._rules.min_score) & exists)
         return boxes[proposal, label], scores[proposal, label], label.astype(np.int32)
