@@ -138,7 +138,8 @@ class MaskRcnn(keras.Model):
         n = settings.proposals.train_proposals
         kept = suppress(boxes, scores, levels, settings.proposals.max_iou, 0.0, n)
         proposals, exists = take_boxes(boxes, kept), kept >= 0
-        noise = self._noise(ops.concatenate([exists, y["valid"]], axis=1))
+        is_object = ops.cast(y["valid"], "bool")
+        noise = self._noise(ops.concatenate([exists, is_object], axis=1))
         judged = judge(proposals, exists, y, settings.box_samples, image_shape, noise)
         logits, shifts = self.look_at(y_pred, judged.boxes)
         losses |= box_losses(logits, shifts, judged, settings.box_smoothing)
