@@ -16,7 +16,7 @@ def pair_instances(
     return pair_found(labels, known, detected_instances(found, labels.shape), min_area_px)
 
 
-def pair_found(labels: Labels, known: Mask, found: Instances, min_area_px: int) -> InstancePair:
+def pair_found(labels: Labels, known: Mask, found: Instances, min_area_px: float) -> InstancePair:
     """Return the true objects of an image, and those of the found that count, for scores.
 
     Parameters
