@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from cellid.config import ClassifierRecipe, DetectorRecipe, InstanceRecipe, Recipe
+from cellid.config.tables import flatten, map_values, merge, nest, none_to_word, word_to_none
 from cellid.errors import CellidError
 
 AnyRecipe: TypeAlias = Recipe | ClassifierRecipe | DetectorRecipe | InstanceRecipe
@@ -93,17 +94,17 @@ def load_any_recipe(
     packaged = resources.files("cellid") / "presets" / f"{name}.toml"
     kind = _KINDS[name]
     values = kind().model_dump()
-    _merge(values, tomllib.loads(packaged.read_text(encoding="utf-8")))
-    _merge(values, from_file)
+    merge(values, tomllib.loads(packaged.read_text(encoding="utf-8")))
+    merge(values, from_file)
     values["preset"] = name
-    _merge(values, _parse_overrides(overrides, kind))
+    merge(values, _parse_overrides(overrides, kind))
     return parse_settings(kind, values, subject=str(file or "settings"))
 
 
 def override_settings(kind: type[_Kind], overrides: Iterable[str]) -> _Kind:
     """Return the default settings of ``kind`` with overrides as in `load_recipe`."""
     values = kind().model_dump()
-    _merge(values, _parse_overrides(overrides, kind))
+    merge(values, _parse_overrides(overrides, kind))
     return parse_settings(kind, values, subject="--set")
 
 
@@ -126,13 +127,13 @@ def change_settings(recipe: Recipe, changes: Mapping[str, Any], subject: str) ->
     """
     values = recipe.model_dump()
     for key, value in changes.items():
-        _merge(values, _map_values(_nest(key, value), _word_to_none))
+        merge(values, map_values(nest(key, value), word_to_none))
     return parse_settings(Recipe, values, subject)
 
 
 def flatten_settings(settings: BaseModel) -> dict[str, Any]:
     """Return the values of all settings by dotted name, as JSON holds them."""
-    return dict(_flatten(settings.model_dump(mode="json")))
+    return dict(flatten(settings.model_dump(mode="json")))
 
 
 def describe_settings(settings: BaseModel, prefix: str = "") -> str:
@@ -191,7 +192,7 @@ def parse_settings(kind: type[_Kind], values: Mapping[str, Any], subject: str) -
 
 def write_recipe(recipe: AnyRecipe) -> str:
     """Return the recipe as TOML text that `load_recipe` reads back to the same settings."""
-    return tomli_w.dumps(_map_values(recipe.model_dump(mode="json"), _none_to_word))
+    return tomli_w.dumps(map_values(recipe.model_dump(mode="json"), none_to_word))
 
 
 def setting_names(kind: type[BaseModel], prefix: str = "") -> list[str]:
@@ -272,7 +273,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         If it cannot be read.
     """
     try:
-        return _map_values(tomllib.loads(file.read_text(encoding="utf-8")), _word_to_none)
+        return map_values(tomllib.loads(file.read_text(encoding="utf-8")), word_to_none)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CellidError(
             file,
@@ -286,7 +287,7 @@ def _parse_overrides(texts: Iterable[str], kind: type[BaseModel]) -> dict[str, A
     """Return all overrides as one nested table, so that their order does not matter."""
     values: dict[str, Any] = {}
     for text in texts:
-        _merge(values, _parse_override(text, kind))
+        merge(values, _parse_override(text, kind))
     return values
 
 
@@ -307,47 +308,4 @@ def _parse_override(text: str, kind: type[BaseModel]) -> dict[str, Any]:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()  # an unquoted word, as one types it in a shell
-    return _nest(key, _word_to_none(parsed))
-
-
-def _nest(key: str, value: Any) -> dict[str, Any]:
-    """Return a value under a dotted key as nested tables."""
-    name, dot, rest = key.partition(".")
-    return {name: _nest(rest, value) if dot else value}
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
-
-
-def _none_to_word(value: Any) -> Any:
-    return "none" if value is None else value
-
-
-def _word_to_none(value: Any) -> Any:
-    """Return None for the word that stands for it, as TOML has no null."""
-    return None if value == "none" else value
-
-
-def _map_values(values: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    return {
-        key: _map_values(value, change) if isinstance(value, Mapping) else change(value)
-        for key, value in values.items()
-    }
-
-
-def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
-    """Write ``other`` over ``into``; a table of another ``name`` takes the place of the former."""
-    for key, value in other.items():
-        if (
-            isinstance(value, Mapping)
-            and isinstance(into.get(key), dict)
-            and ("name" not in value or value["name"] == into[key].get("name", value["name"]))
-        ):
-            _merge(into[key], value)
-        else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value
+    return nest(key, word_to_none(parsed))
