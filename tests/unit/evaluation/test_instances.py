@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from cellid.errors import CellidError
-from cellid.evaluation.instances import detected_instances, label_instances, match_instances
+from cellid.evaluation.instances import (
+    detected_instances,
+    draw_instances,
+    label_instances,
+    match_instances,
+)
 from cellid.evaluation.matching import Matching, match_objects
 from cellid.types import Detections
 
@@ -129,3 +134,12 @@ def test_different_frames_are_refused():
 def test_a_score_for_each_object():
     with pytest.raises(CellidError, match="one for each of the 4 objects"):
         label_instances(TRUE, scores=np.ones(3))
+
+
+def test_objects_are_drawn_and_chosen():
+    instances = label_instances(TRUE)
+
+    np.testing.assert_array_equal(draw_instances(instances), TRUE)
+    chosen = instances.chosen(np.array([False, True, False, True]))
+    np.testing.assert_array_equal(draw_instances(chosen) > 0, np.isin(TRUE, [2, 4]))
+    assert draw_instances(chosen).max() == 2

@@ -8,6 +8,7 @@ from cellid.imaging.overlay import (
     TRUE_POSITIVE,
     draw_boxes,
     draw_comparison,
+    draw_kinds,
     draw_outlines,
     fill_objects,
     find_outlines,
@@ -119,3 +120,18 @@ def test_boxes_are_drawn_within_their_bounds_later_kinds_over_earlier():
     assert picture[0, 0].tolist() == list(FALSE_POSITIVE)
     assert picture[3, 6].tolist() == [0, 0, 0]
     assert draw_boxes(image, [(np.zeros((0, 4)), TRUE_POSITIVE)]).max() == 0
+
+
+def test_outlines_of_kinds_have_their_colours():
+    labels = np.zeros((2, 12, 12), np.int32)
+    labels[0, 1:6, 1:6] = 1
+    labels[1, 4:9, 4:9] = 1
+    kinds = [(labels[0], FALSE_NEGATIVE), (labels[1], TRUE_POSITIVE)]
+
+    picture = draw_kinds(np.zeros((12, 12)), kinds)
+
+    assert tuple(picture[1, 3]) == FALSE_NEGATIVE
+    assert tuple(picture[4, 5]) == TRUE_POSITIVE
+    assert tuple(picture[3, 3]) == (0, 0, 0)
+    expected = find_outlines(labels[0]) | find_outlines(labels[1])
+    np.testing.assert_array_equal(picture.any(axis=2), expected)

@@ -249,3 +249,28 @@ def test_what_is_judged_is_proposals_and_the_objects_themselves() -> None:
     own = judged.boxes[0, :3]
     np.testing.assert_array_equal(judged.truth[0, :3], [BOXES[int(box[0] >= 30)] for box in own])
     np.testing.assert_array_equal(judged.boxes[~judged.real], [[0, 0, *SHAPE]] * 6)
+
+
+def test_background_where_nobody_knows_is_not_judged() -> None:
+    unknown = np.zeros((2, *SHAPE), np.float32)
+    unknown[:, 40:, :30] = 1
+    truth = batch() | {"unknown": unknown}
+    proposals = np.array([[[3, 4, 24, 25], [40, 0, 60, 20], [0, 60, 20, 80]]] * 2, np.float32)
+    settings = SampleSettings(positive_iou=0.5, negative_iou=0.5, samples=6)
+    noise, valid = np.zeros((2, 6), np.float32), np.ones((2, 3), bool)
+    judged = Judged(*map(array, judge(proposals, valid, truth, settings, SHAPE, noise)))
+    np.testing.assert_array_equal(judged.real.sum(axis=1), [4, 2])
+    for boxes, real in zip(judged.boxes, judged.real, strict=True):
+        assert [40, 0, 60, 20] not in boxes[real].tolist()
+
+    outputs = {
+        "objectness": np.array([[-30, 30, -30]] * 2, np.float32),
+        "shifts": np.zeros((2, 3, 4), np.float32),
+    }
+    anchors = np.array([[0, 60, 20, 80], [40, 0, 60, 20], [0, 70, 20, 90]], np.float32)
+    nothing = batch() | {"valid": batch()["valid"] & False}
+    charged = []
+    for each in (nothing, nothing | {"unknown": unknown}):
+        parts = proposal_losses(outputs, each, anchors, MaskRcnnSettings(), noise[:, :3])
+        charged.append(float(parts["objectness"]))
+    assert charged == pytest.approx([10, 0])  # a third of the anchors is surely wrong

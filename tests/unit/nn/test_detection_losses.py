@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cellid.nn.boxes import BACKGROUND, IGNORED
 from cellid.nn.detection_losses import (
     focal_loss,
+    leave_out,
     repulsion_loss,
     smooth_l1,
     values_at,
@@ -56,3 +58,13 @@ def test_repulsion_is_the_overlap_that_the_objects_have_not() -> None:
     valid = np.array([[True, True, True, False]] * 2 + [[True, False, True, False]])
     loss = keras.ops.convert_to_numpy(repulsion_loss(boxes, truth, valid))
     np.testing.assert_allclose(loss, [50 / 150, 0, 0], rtol=1e-6)
+
+
+def test_only_background_is_left_out_where_nobody_knows() -> None:
+    boxes = np.array([[0, 0, 4, 4], [4, 4, 8, 8], [3, 5, 9, 7]], np.float32)
+    unknown = np.zeros((2, 10, 10), np.float32)
+    unknown[0, 5:, 5:] = 1
+    matched = np.array([[BACKGROUND, BACKGROUND, 1]] * 2, np.int32)
+    found = leave_out(matched, boxes, unknown)
+    expected = [[BACKGROUND, IGNORED, 1], matched[1].tolist()]
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(found), expected)

@@ -8,7 +8,12 @@ import pytest
 from cellid.config import Recipe, TrainSettings
 from cellid.errors import CellidError
 from cellid.models.network import build_network
-from cellid.training.schedules import find_valley, make_schedule, try_learning_rates
+from cellid.training.schedules import (
+    find_valley,
+    make_schedule,
+    step_down,
+    try_learning_rates,
+)
 from cellid.training.train import compile_model
 
 
@@ -19,6 +24,12 @@ def rates(schedule: str, epochs: int = 100) -> np.ndarray:
 
 def test_a_constant_rate_is_a_number() -> None:
     assert make_schedule(TrainSettings(), 0.01, steps_per_epoch=10) == 0.01
+
+
+def test_a_step_multiplies_the_rate_every_so_often() -> None:
+    rate = step_down(1e-4, steps=3, factor=0.1)
+    made = [float(rate(step)) for step in range(8)]  # type: ignore[operator]
+    assert made == pytest.approx([1e-4] * 3 + [1e-5] * 3 + [1e-6] * 2)
 
 
 def test_the_cosine_rises_then_falls_to_zero() -> None:
