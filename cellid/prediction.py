@@ -16,8 +16,8 @@ from cellid.imaging.geometry import rescale_frame, rescale_labels
 from cellid.imaging.instances import drop_small, grow_labels, label_nuclei, nucleus_mask
 from cellid.io.ahead import map_ahead
 from cellid.models.inference import infer_maps
-from cellid.models.run import Run, preprocess
-from cellid.types import Frame, Labels, count_channels
+from cellid.models.run import Run, check_channels, preprocess
+from cellid.types import Frame, Labels
 
 _PROPERTIES = (
     "label",
@@ -166,14 +166,7 @@ def find_in_stream(
 
 def _prepare(run: Run, image: NDArray[np.generic], pixel_size_um: float | None) -> Frame:
     """Return a frame as the network wants it."""
-    trained, given = run.config.n_channels, count_channels(image)
-    if given != trained:
-        raise CellidError(
-            "image",
-            expected=f"{trained} channel{'s' * (trained > 1)}, as the network was trained on",
-            got=f"{given}, in shape {image.shape}",
-            remedy="choose the channel of the phase image with --channel",
-        )
+    check_channels(image, run.config.n_channels, "the phase image")
     return preprocess(image, run.input_scale(pixel_size_um), run.config.nucleus_diameter_px)
 
 

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cellid.config import BackboneSettings
-from cellid.errors import CellidError
 from cellid.imaging.patches import Boxes, cut_patch, scale_intensity
-from cellid.models.run import load_weights
+from cellid.models.run import check_channels, load_weights
 from cellid.nn.resnet import resnet_stages
 from cellid.runs import ClassifierConfig, read_classifier_config
-from cellid.types import Frame, count_channels
+from cellid.types import Frame
 
 POOL = "pool"
 """Name of the layer that gives a patch's vector of features."""
@@ -69,14 +68,7 @@ class Classifier:
         CellidError
             If the image has other channels than the training images.
         """
-        trained, given = self.config.n_channels, count_channels(image)
-        if given != trained:
-            raise CellidError(
-                "image",
-                expected=f"{trained} channel{'s' * (trained > 1)}, as the network was trained on",
-                got=f"{given}, in shape {image.shape}",
-                remedy="choose the channel of the adhesions with --channel",
-            )
+        check_channels(image, self.config.n_channels, "the adhesions")
         return scale_intensity(image, self.config.recipe.patches.scaling)
 
     def patch_px(self, pixel_size_um: float | None) -> int:

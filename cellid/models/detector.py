@@ -13,17 +13,16 @@ from keras import ops
 from numpy.typing import NDArray
 
 from cellid.config import DetectionRuleSettings
-from cellid.errors import CellidError
 from cellid.imaging.geometry import rescale_frame, scaled_shape
 from cellid.imaging.patches import scale_intensity
 from cellid.models.classifier import standardise
 from cellid.models.retinanet import ALIGNMENT_PX, SHIFT_WEIGHTS, RetinaNet, build_retinanet
-from cellid.models.run import load_weights
+from cellid.models.run import check_channels, load_weights
 from cellid.nn.anchors import pyramid_anchors
 from cellid.nn.boxes import clip_boxes, decode_boxes
 from cellid.nn.nms import Suppressor
 from cellid.runs import DetectorConfig, ObjectConfig, read_detector_config
-from cellid.types import Detections, Frame, count_channels
+from cellid.types import Detections, Frame
 
 
 class Detector:
@@ -118,14 +117,7 @@ class ObjectRun(ABC):
         CellidError
             If the image has other channels than the training images.
         """
-        trained, given = self.config.n_channels, count_channels(image)
-        if given != trained:
-            raise CellidError(
-                "image",
-                expected=f"{trained} channel{'s' * (trained > 1)}, as the network was trained on",
-                got=f"{given}, in shape {image.shape}",
-                remedy="choose the channel of the objects with --channel",
-            )
+        check_channels(image, self.config.n_channels, "the objects")
         scaled = scale_intensity(image, self.config.recipe.objects.scaling)
         shape = scaled_shape(image.shape, self.scale(pixel_size_um))
         return standardise(rescale_frame(scaled, shape))

@@ -13,7 +13,7 @@ from cellid.imaging.geometry import rescale_frame, scaled_shape
 from cellid.imaging.intensity import normalise
 from cellid.models.network import build_network
 from cellid.runs import WEIGHTS, RunConfig, read_config
-from cellid.types import Frame
+from cellid.types import Frame, count_channels
 
 # The background is what is smooth over several cells, and a cell is two to three nuclei wide
 _BACKGROUND_DIAMETERS = 4.0
@@ -85,6 +85,30 @@ def load_run(folder: Path) -> Run:
     model = build_network(config.recipe.model, config.n_channels)
     load_weights(model, folder)
     return Run(folder, config, model)
+
+
+def check_channels(image: NDArray[np.generic], trained: int, what: str) -> None:
+    """Raise unless an image has as many channels as a network was trained on.
+
+    Parameters
+    ----------
+    image : (Y, X) or (Y, X, C) array
+    trained : int
+    what : str
+        Of which a channel is to be chosen, such as "the phase image".
+
+    Raises
+    ------
+    CellidError
+    """
+    given = count_channels(image)
+    if given != trained:
+        raise CellidError(
+            "image",
+            expected=f"{trained} channel{'s' * (trained > 1)}, as the network was trained on",
+            got=f"{given}, in shape {image.shape}",
+            remedy=f"choose the channel of {what} with --channel",
+        )
 
 
 def load_weights(model: keras.Model, folder: Path) -> None:

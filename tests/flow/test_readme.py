@@ -84,7 +84,7 @@ def test_commands_on_focal_adhesions(
     small = ("patches.size_px=16", "patches.input_px=32", "train.epochs=1")
     small = [word for setting in small for word in ("--set", setting)]
     assert cellid(*_command("cellid label --phase")[1:]) == 0
-    assert cellid(*_command("cellid train adhesions")[1:], *small) == 0
+    assert cellid(*_command("cellid train adhesions --preset adhesion-classifier")[1:], *small) == 0
     assert cellid("evaluate", "my-classifier", "--dataset", "adhesions") == 0
     assert (tmp_path / "my-classifier" / "report.html").exists()
     assert cellid(*_command("cellid explain")[1:]) == 0
@@ -100,6 +100,16 @@ def test_commands_on_focal_adhesions(
     gate = ("--gate", "my-classifier")
     assert cellid("evaluate", "my-detector", "--dataset", "adhesions", *gate) == 0
     assert (tmp_path / "my-detector" / "gate.png").exists()
+
+    (tmp_path / "adhesions").rename(tmp_path / "dataset")
+    small = ("train.epochs=1", "train.window_px=64", "train.batch_size=2")
+    small = [word for setting in small for word in ("--set", setting)]
+    assert cellid(*_command("cellid train dataset --preset cell-instances")[1:], *small) == 0
+    assert cellid(*_command("cellid predict my-outliner")[1:]) == 0
+    for named in ("instances.json", "objects.csv", "labels"):
+        assert f"`outlined/{named}" in README
+        assert (tmp_path / "outlined" / named).exists()
+    assert cellid("evaluate", "my-outliner", "--dataset", "dataset") == 0
 
 
 def test_settings_named_in_readme_exist() -> None:
