@@ -24,7 +24,10 @@ def choose_precision(wanted: str) -> str:
 
 def has_gpu() -> bool:
     """Return whether Keras's backend sees a GPU."""
-    return bool(keras.distribution.list_devices("gpu"))
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except RuntimeError:  # JAX's way to say that there is none
+        return False
 
 
 def peak_memory_mb() -> float:
