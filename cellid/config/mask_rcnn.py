@@ -72,8 +72,8 @@ class MaskRcnnSettings(Settings):
     backbone: Literal["resnet18", "resnet50"] = Field("resnet50", description="depth of the ResNet")
     weights: str | None = Field(
         None,
-        description="weights that the network begins with, with attention its backbone: a name of "
-        "`cellid weights`, or a file of torchvision's; none: random",
+        description="weights that the network begins with: a name of `cellid weights`, or a file "
+        "of torchvision's maskrcnn_resnet50_fpn; none: random",
     )
     attention: bool = Field(
         False, description="weigh channels and places (CBAM) of what a stage hands to the pyramid"
@@ -129,6 +129,11 @@ class CustomMaskRcnnSettings(MaskRcnnSettings):
     name: Literal["custom"] = Field("custom", description="the paper's second network")
     backbone: Literal["resnet18", "resnet50"] = Field(
         "resnet18", description="depth of the ResNet (the paper's)"
+    )
+    weights: str | None = Field(
+        None,
+        description="weights that the backbone begins with: a name of `cellid weights`, or a file "
+        "of torchvision's; none: random (the paper's)",
     )
     attention: bool = Field(
         True,

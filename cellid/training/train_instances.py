@@ -6,7 +6,12 @@ from pathlib import Path
 
 import keras
 
-from cellid.config import InstanceRecipe, InstanceTrainSettings
+from cellid.config import (
+    InstanceRecipe,
+    InstanceTrainSettings,
+    MaskRcnnSettings,
+    TransferMaskRcnnSettings,
+)
 from cellid.dataset import Dataset
 from cellid.models.instance_run import (
     InstanceRun,
@@ -37,17 +42,12 @@ def train_instances(
     scenes = open_training(dataset, recipe, say)
     anchors = scenes.fit_anchors(network.anchors, network.levels, recipe.objects)
     model = build_network(network, anchors, scenes.n_channels, recipe.seed)
-
-    def begin() -> None:
-        if network.weights:
-            load = load_backbone_weights if network.attention else load_mask_rcnn_weights
-            load(model, network.weights)
-
     detect = partial(
         detect_in_tiles,
         MaskDetector(model, recipe.predict).detect,
         settings=recipe.predict.tiles,
     )
+    begin = partial(load_pretrained, model, network)
     learner = Learner(model, begin, plan_stages(model, recipe.train), detect)
     threshold, best_epoch = train_learner(learner, scenes, recipe, folder, say)
     config = InstanceConfig(
@@ -60,6 +60,14 @@ def train_instances(
     )
     finish_run(folder, config, best_epoch)
     return load_instance_run(folder)
+
+
+def load_pretrained(model: MaskRcnn, settings: MaskRcnnSettings) -> None:
+    """Give a network the weights that its settings name: of all of it, or of its backbone."""
+    if settings.weights:
+        whole = isinstance(settings, TransferMaskRcnnSettings)
+        load = load_mask_rcnn_weights if whole else load_backbone_weights
+        load(model, settings.weights)
 
 
 def plan_stages(model: MaskRcnn, settings: InstanceTrainSettings) -> list[Stage]:

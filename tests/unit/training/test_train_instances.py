@@ -1,5 +1,6 @@
 """Training of a Mask R-CNN: stages, optimizer, interruption, what it writes and finds."""
 
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -14,7 +15,12 @@ from cellid.models.instance_run import InstanceRun, detect_in_tiles, load_instan
 from cellid.recipes import load_any_recipe
 from cellid.runs import read_detector_config, read_task
 from cellid.training import loop
-from cellid.training.train_instances import make_optimizer, plan_stages, train_instances
+from cellid.training.train_instances import (
+    load_pretrained,
+    make_optimizer,
+    plan_stages,
+    train_instances,
+)
 from cellid.types import Detections
 
 WRITTEN = {"config.json", "model.weights.h5", "recipe.toml", "history.csv"}
@@ -93,6 +99,26 @@ def test_heads_are_trained_first_and_then_all_at_the_papers_rates() -> None:
     assert held == [(5, True), (0, False)]
     assert rates == pytest.approx([0.005, 0.001])
     assert [stage.last_epoch for stage in plan_stages(network, InstanceTrainSettings())] == [10]  # type: ignore[arg-type]
+
+
+def test_pretrained_weights_are_of_the_network_or_of_the_backbone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = []
+    for name in ("load_mask_rcnn_weights", "load_backbone_weights"):
+        loaded = partial(lambda name, _, source: told.append((name, source)), name)
+        monkeypatch.setattr(f"cellid.training.train_instances.{name}", loaded)
+    for preset, overrides in (
+        ("cell-instances-transfer", []),
+        ("cell-instances", ["model.weights=resnet18-imagenet", "model.attention=false"]),
+        ("cell-instances", []),
+    ):
+        recipe = load_any_recipe(preset, overrides=overrides)
+        load_pretrained(Network(), recipe.model)  # type: ignore[arg-type]
+    assert told == [
+        ("load_mask_rcnn_weights", "maskrcnn-resnet50-coco"),
+        ("load_backbone_weights", "resnet18-imagenet"),
+    ]
 
 
 def test_decay_of_sgd_is_that_of_pytorch() -> None:
