@@ -13,6 +13,7 @@ from cellid.config import (
     TransferMaskRcnnSettings,
 )
 from cellid.dataset import Dataset
+from cellid.errors import CellidError
 from cellid.models.instance_run import (
     InstanceRun,
     build_network,
@@ -39,6 +40,14 @@ def train_instances(
     Parameters, Returns and Raises as of `cellid.training.train_detector.train_detector`.
     """
     network = recipe.model
+    if network.frozen_norm and not network.weights:
+        raise CellidError(
+            "model.weights",
+            expected="weights to begin with, for batch norm is never trained (model.frozen_norm)",
+            got="none",
+            remedy="name weights or a file of them (see `cellid weights list`), or train "
+            "--preset cell-instances, which begins with none",
+        )
     scenes = open_training(dataset, recipe, say)
     anchors = scenes.fit_anchors(network.anchors, network.levels, recipe.objects)
     model = build_network(network, anchors, scenes.n_channels, recipe.seed)

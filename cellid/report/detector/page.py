@@ -155,10 +155,10 @@ def _write_summary(
     }[judged.by]
     tiles = show_tiles(
         [
-            ("recall", "Found", f"of the {name}s that were drawn: recall"),
+            ("recall", "Found", "of those that were drawn: recall"),
             ("precision", "Right", "of those found: precision"),
             ("f1", "Both in one", f"F1 at IoU {config.recipe.evaluate.iou_threshold:g}"),
-            ("count_mae", "Count error", f"{name}s an image, on average"),
+            ("count_mae", "Count error", "objects an image, on average"),
         ],
         scores,
     )
@@ -170,7 +170,7 @@ def _write_summary(
         f"found: the threshold "
         f"{'was set' if config.recipe.predict.threshold else 'has the best F1 on validation'}.</p>"
         f"<p>It was judged on {count(len(images), 'image')} {SEEN[judged.split]}: "
-        f"{n_true:,} {name}s are drawn there, and {n_found:,} were found.</p>"
+        f"{count(n_true, 'object')} drawn there, {n_found:,} found.</p>"
     )
     unit = "group" if n_groups < len(images) else "image"
     return tiles + text + describe_intervals(n_groups, unit, config.recipe.evaluate.confidence)

@@ -27,6 +27,14 @@ def test_regions_have_margins_on_the_grid() -> None:
     np.testing.assert_array_equal(bound_regions(mask | True, 3, 8), [[0, 0, 50, 70]])
 
 
+def test_a_region_that_grew_takes_in_what_it_then_overlaps() -> None:
+    mask = np.zeros((40, 40), bool)
+    mask[0, :20] = mask[:20, 0] = True  # two angles, one about the corner of the other
+    mask[29, 10:30] = mask[10:30, 29] = True
+    mask[2:8, 22:28] = True  # beside each of them, and within both together
+    np.testing.assert_array_equal(bound_regions(mask, 0, 1), [[0, 0, 30, 30]])
+
+
 @given(arrays(bool, (12, 15), elements=st.booleans()), st.integers(0, 3))
 def test_regions_hold_all_and_never_overlap(small: np.ndarray, margin_px: int) -> None:
     mask = np.kron(small, np.ones((3, 3))).astype(bool) & (np.arange(45) % 9 < 6)

@@ -121,6 +121,15 @@ def test_pretrained_weights_are_of_the_network_or_of_the_backbone(
     ]
 
 
+def test_a_batch_norm_that_is_never_trained_needs_weights(
+    tiny_dataset: Dataset, tmp_path: Path
+) -> None:
+    recipe = load_any_recipe("cell-instances-transfer", overrides=["model.weights=none"])
+    with pytest.raises(CellidError, match=r"^model\.weights"):
+        train_instances(tiny_dataset, recipe, tmp_path / "run", print)
+    assert not (tmp_path / "run").exists()
+
+
 def test_decay_of_sgd_is_that_of_pytorch() -> None:
     """Its decay is added to the gradient: a weight without one falls as its momentum says."""
     settings = InstanceTrainSettings(optimizer="sgd", weight_decay=0.001, momentum=0.9)
