@@ -13,6 +13,15 @@ import statistics
 import time
 from collections.abc import Callable
 
+try:  # before TensorFlow: the other way about, the two crash
+    import torch
+    from torchvision.models.detection import RetinaNet
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+    from torchvision.ops.feature_pyramid_network import LastLevelP6P7
+except ImportError:
+    torch = None
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
@@ -23,15 +32,6 @@ from cellid.models.detector import Detector
 from cellid.models.retinanet import build_retinanet
 from cellid.recipes import load_any_recipe
 from cellid.training.scene_windows import pad_boxes
-
-try:
-    import torch
-    from torchvision.models.detection import RetinaNet
-    from torchvision.models.detection.anchor_utils import AnchorGenerator
-    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
-    from torchvision.ops.feature_pyramid_network import LastLevelP6P7
-except ImportError:
-    torch = None
 
 N_BOXES, TRAINED_PX, DETECTED_PX = 20, 256, 512
 SIZES = tuple((x, int(x * 2 ** (1 / 3)), int(x * 2 ** (2 / 3))) for x in (32, 64, 128, 256, 512))
