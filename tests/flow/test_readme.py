@@ -55,7 +55,7 @@ def test_commands_on_own_images(
     for named in ("my-run/dataset/contact_sheet.png", "my-run/report.html", "my-run/recipe.toml"):
         assert named in README
         assert (tmp_path / named).exists()
-    assert cellid(*_command("cellid predict")[1:]) == 0
+    assert cellid(*_command("cellid predict my-run")[1:]) == 0
     for named in ("nuclei/labels/*.tif", "nuclei/overlays/*.png", "nuclei/objects.csv"):
         assert named in README
         assert list(tmp_path.glob(named))
