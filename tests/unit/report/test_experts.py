@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -290,6 +291,7 @@ def test_the_page_says_what_was_clicked(
     browser.click(*place(browser, 1, 35, 35))
     press(browser, "ArrowRight")
     press(browser, "Enter")
+    time.sleep(1)  # what a page stores goes to the next one's process in Chromium's own time
     browser.open(study / "for-experts" / "form.html")  # and nothing is lost
     saved = tmp_path / "answers.json"
     saved.write_text(browser.evaluate("JSON.stringify({study: study.id, ...answers})"))
