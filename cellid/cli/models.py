@@ -134,7 +134,7 @@ def predict(
         Path | None,
         typer.Option(
             help="For a detector: folder of masks of the cells, named as the images; if not given, "
-            "cells are found by their brightness."
+            "cells are found by their bright spots."
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -73,7 +73,7 @@ class ContextSettings(Settings):
     cells: str | None = Field(
         None,
         description="folder of label images or masks of the cells, named as the images; none: "
-        "cells are found by their brightness",
+        "cells are found by their bright spots",
     )
     nuclei: str | None = Field(None, description="folder of those of the nuclei; none: not known")
 

@@ -58,7 +58,7 @@ def predict_objects(
     gate : Gate or None
         Says where in an image is looked.
     cells : MaskFiles or None
-        Where the cells are, by the name of the image; none: they are found by their brightness.
+        Where the cells are, by the name of the image; none: they are found by their bright spots.
     overwrite : bool
         Replace files that are there.
     say : callable
