@@ -8,6 +8,7 @@
     images/ID.tif   the phase-contrast crop, as the camera gave it
     stain/ID.tif    the same place in the stain, for people to look at
     labels/ID.tif   nuclei, one number an object; the binary mask is labels > 0
+    instances.json  objects of all crops, each with all its pixels (COCO's form); if some overlap
     corrected/WHO/labels/ID.tif     labels that stand in for those of `labels`, and
     corrected/WHO/uncertain/ID.tif  1 where WHO does not know (`cellid.dataset.corrections`)
 """
@@ -37,13 +38,16 @@ from cellid.errors import CellidError
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.frames import read_frame
 from cellid.io.images import open_image
+from cellid.io.outlines import Outlines, read_outlines
 from cellid.io.readers import read_table
 from cellid.io.tiff_writers import write_image, write_labels
 from cellid.io.writers import write_table, write_text
 from cellid.recipes import parse_settings
-from cellid.types import Labels, Mask
+from cellid.types import Labels, Mask, ObjectPixels
 
 VERSION = 2
+INSTANCES = "instances.json"
+"""Holds objects that overlap, of which labels show but the upper ones."""
 ALL = "all"
 """In place of a split: every kept crop."""
 Corrector = Literal["model", "hand"]
@@ -121,6 +125,14 @@ class Dataset:
         folder = self._correction(crop_id)
         return self._read(folder / "labels" if folder else Path("labels"), crop_id).astype(np.int32)
 
+    def object_pixels(self, crop_id: str) -> ObjectPixels:
+        """Return the objects in force of a crop, with all their pixels where they overlap."""
+        labels = self.labels(crop_id)
+        name = f"{crop_id}.tif"
+        if self._correction(crop_id) or name not in self._outlines:
+            return ObjectPixels.of_labels(labels)
+        return self._outlines[name].fill((labels.shape[0], labels.shape[1]))
+
     def first_labels(self, crop_id: str) -> Labels:
         """Return the instance labels of a crop before any correction, (Y, X) int32."""
         return self._read("labels", crop_id).astype(np.int32)
@@ -150,6 +162,11 @@ class Dataset:
         """Return the folder of the correction that is in force for a crop."""
         who = self._labelled_by[crop_id]
         return Path("corrected") / who if who in CORRECTORS else None
+
+    @cached_property
+    def _outlines(self) -> dict[str, Outlines]:
+        path = self.folder / INSTANCES
+        return read_outlines(path) if path.exists() else {}
 
     @cached_property
     def _labelled_by(self) -> dict[str, str]:

@@ -121,9 +121,9 @@ class JudgedDetections:
         none = self.table[:0]
         pairs = {}
         for image in self.images["id"]:
-            labels, known = self.dataset.labels(image), ~self.dataset.uncertain(image)
-            found = self._read_found(image, by_image.get(image, none), labels.shape)
-            pairs[image] = pair_found(labels, known, found, self.config.recipe.objects.min_area_px)
+            drawn, known = self.dataset.object_pixels(image), ~self.dataset.uncertain(image)
+            found = self._read_found(image, by_image.get(image, none), drawn.shape)
+            pairs[image] = pair_found(drawn, known, found, self.config.recipe.objects.min_area_px)
         return pairs
 
     @property
@@ -178,8 +178,7 @@ class JudgedDetections:
             lowest=self.config.recipe.predict.min_score,
         )
 
-    def _read_found(self, image: str, rows: pd.DataFrame, shape: tuple[int, ...]) -> Instances:
-        frame = shape[0], shape[1]
+    def _read_found(self, image: str, rows: pd.DataFrame, frame: tuple[int, int]) -> Instances:
         found = as_detections(rows)
         if self.outlines is None:
             return detected_instances(found, frame)

@@ -15,6 +15,10 @@ from cellid.dataset import (
     write_correction,
 )
 from cellid.dataset.corrections import Corrector
+from cellid.evaluation.coco import encode_runs
+from cellid.evaluation.instances import pixel_instances
+from cellid.io.coco import CocoImage, write_coco
+from cellid.types import ObjectPixels
 
 
 @pytest.fixture
@@ -59,6 +63,20 @@ def test_a_correction_comes_into_force_and_is_undone(dataset: Dataset) -> None:
     assert undone.manifest.equals(before)
     assert undone.info.manifest_hash == dataset.info.manifest_hash
     np.testing.assert_array_equal(undone.labels("f1"), dataset.labels("f1"))
+
+
+def test_objects_that_overlap_are_whole_until_somebody_draws_others(dataset: Dataset) -> None:
+    lower, upper = np.mgrid[0:9, 0:9].reshape(2, -1), np.mgrid[5:20, 5:9].reshape(2, -1)
+    drawn = ObjectPixels.of_objects((64, 72), [tuple(lower), tuple(upper)])
+    instances = pixel_instances(drawn)
+    runs = encode_runs(instances)
+    image = CocoImage("f1.tif", drawn.shape, instances.boxes, instances.classes, runs)
+    write_coco(dataset.folder / "instances.json", [image], ["cell"])
+    dataset = read_dataset(dataset.folder)
+    assert dataset.object_pixels("f1").areas_px.tolist() == [81, 60]
+    np.testing.assert_array_equal(dataset.object_pixels("f2").draw() > 0, dataset.labels("f2") > 0)
+    by_hand = put_in_force(dataset, [correction("f1", 3)], "hand")
+    assert by_hand.object_pixels("f1").areas_px.tolist() == [72, 72, 72]
 
 
 def test_a_model_does_not_replace_what_a_person_has_drawn(dataset: Dataset) -> None:

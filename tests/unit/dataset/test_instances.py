@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from cellid.dataset.instances import pair_instances
-from cellid.types import Detections
+from cellid.dataset.instances import pair_found, pair_instances
+from cellid.evaluation.instances import match_instances, pixel_instances
+from cellid.types import Detections, ObjectPixels
 
 
 def test_specks_and_unknown_places_count_neither_way() -> None:
@@ -22,3 +23,15 @@ def test_specks_and_unknown_places_count_neither_way() -> None:
     assert len(predicted) == 3
     nothing = found.chosen(np.zeros(4, bool))
     assert len(pair_instances(labels, known, nothing, min_area_px=1)[1]) == 0
+
+
+def test_objects_that_overlap_are_compared_with_all_their_pixels() -> None:
+    below, above = np.mgrid[0:20, 0:20].reshape(2, -1), np.mgrid[5:20, 10:30].reshape(2, -1)
+    speck = np.array([[2, 3], [2, 2]])  # on the first, which is judged no less for that
+    drawn = ObjectPixels.of_objects((30, 30), [tuple(below), tuple(above), tuple(speck)])
+    found = pixel_instances(ObjectPixels.of_objects((30, 30), [tuple(below), tuple(above)]))
+    pair = pair_found(drawn, np.ones((30, 30), bool), found, min_area_px=5)
+    matched = match_instances(*pair, by="mask", iou_threshold=1.0)
+    assert (matched.n_true, matched.n_predicted, matched.true_positives) == (2, 2, 2)
+    flat = pair_instances(drawn.draw(), np.ones((30, 30), bool), Detections.joined([]), 5)[0]
+    assert flat.areas_px.tolist() == [400 - 150 - 2, 300]

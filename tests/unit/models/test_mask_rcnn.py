@@ -118,6 +118,25 @@ def test_what_was_learned_is_found_and_drawn(model: MaskRcnn, images: np.ndarray
     assert nothing.masks.shape == (0, 28, 28)
 
 
+@pytest.mark.usefixtures("history")
+def test_a_detector_takes_any_size_and_the_weights_of_the_moment(
+    model: MaskRcnn, images: np.ndarray
+) -> None:
+    rules = DetectionRuleSettings(min_score=0.5, max_detections=10)
+    kept = MaskDetector(model, rules)
+    kept.detect(images[0, :32, :64, 0])  # whatever is compiled, it is for another size
+    image = images[0, ..., 0]
+    found, expected = kept.detect(image), MaskDetector(model, rules).detect(image)
+    np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3)
+    np.testing.assert_allclose(found.masks, expected.masks, atol=1e-4)
+    answer = model.find_layer("roi_heads_box_predictor_cls_score")
+    weights = answer.get_weights()
+    answer.set_weights([weights[0] * 0, np.float32([9, 0, 0])])
+    assert len(kept.detect(image)) == 0
+    answer.set_weights(weights)
+    assert len(kept.detect(image)) == 2
+
+
 @pytest.mark.parametrize("n", [0, 500])
 def test_images_without_objects_and_with_500_are_trained_on(
     model: MaskRcnn, images: np.ndarray, n: int
