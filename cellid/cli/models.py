@@ -121,6 +121,14 @@ def predict(
     no_overlays: Annotated[
         bool, typer.Option("--no-overlays", help="Do not draw the result on the images.")
     ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Least probability of what is found; if not given, the one tuned in training.",
+        ),
+    ] = None,
     gate: GateRun = None,
     gate_threshold: Annotated[
         float | None,
@@ -149,41 +157,26 @@ def predict(
         _refuse(task, {"--gate": gate, "--gate-threshold": gate_threshold, "--cells": cells})
     start_keras()
     from cellid.io.mask_files import MaskFiles
-    from cellid.models.classifier import load_classifier
-    from cellid.models.detector import load_detector
-    from cellid.models.instance_run import load_instance_run
-    from cellid.models.run import load_run
-    from cellid.workflows.classification import predict_classes
-    from cellid.workflows.instance_tables import predict_instances
-    from cellid.workflows.object_tables import predict_objects
-    from cellid.workflows.prediction import predict as workflow
+    from cellid.workflows.any_run import at_threshold, load_any_run, predict_files
 
-    settings = InputSettings(axes=axes, phase_channel=channel, pixel_size_um=pixel_size)
-    outputs = OutputSettings(overlays=not no_overlays, probability=probability)
-    if task == "classify":
-        problems = predict_classes(load_classifier(run), images, out, settings, outputs, overwrite)
-        made = f"patches: {out / 'patches.csv'}"
-    elif task == "detect":
-        problems = predict_objects(
-            load_detector(run),
-            images,
-            out,
-            settings,
-            outputs,
-            _open_gate(gate, gate_threshold),
-            MaskFiles.of(cells) if cells else None,
-            overwrite,
-        )
-        made = f"objects: {out / 'objects.csv'}; cells: {out / 'cells.csv'}; labels: {out}/labels"
-    elif task == "segment_instances":
-        problems = predict_instances(
-            load_instance_run(run), images, out, settings, outputs, overwrite
-        )
-        made = f"objects: {out / 'objects.csv'}; outlines: {out / 'instances.json'}, {out}/labels"
-    else:
-        problems = workflow(load_run(run), images, out, settings, outputs, overwrite)
-        made = f"counts: {out / 'counts.csv'}; nuclei: {out / 'objects.csv'}; labels: {out}/labels"
-    typer.echo(made)
+    loaded = load_any_run(run)
+    problems = predict_files(
+        loaded if threshold is None else at_threshold(loaded, threshold),
+        images,
+        out,
+        InputSettings(axes=axes, phase_channel=channel, pixel_size_um=pixel_size),
+        OutputSettings(overlays=not no_overlays, probability=probability),
+        _open_gate(gate, gate_threshold),
+        MaskFiles.of(cells) if cells else None,
+        overwrite,
+    )
+    made = {
+        "segment": "counts: {0}/counts.csv; nuclei: {0}/objects.csv; labels: {0}/labels",
+        "classify": "patches: {0}/patches.csv",
+        "detect": "objects: {0}/objects.csv; cells: {0}/cells.csv; labels: {0}/labels",
+        "segment_instances": "objects: {0}/objects.csv; outlines: {0}/instances.json, {0}/labels",
+    }
+    typer.echo(made[task].format(out))
     if problems:
         raise typer.Exit(1)
 

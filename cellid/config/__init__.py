@@ -96,6 +96,7 @@ from cellid.config.simulation import SimulateSettings
 from cellid.config.study import Range, StudySettings
 from cellid.config.tiles import TileSettings
 from cellid.config.tracking import TrackOutputSettings, TrackSettings
+from cellid.config.web import PageSettings
 
 __all__ = [
     "COMBINED_WEIGHTS",
@@ -149,6 +150,7 @@ __all__ = [
     "ObjectSettings",
     "ObjectTrainSettings",
     "OutputSettings",
+    "PageSettings",
     "PatchAugmentSettings",
     "PatchSettings",
     "PredictSettings",

@@ -139,4 +139,5 @@ class OutputSettings(Settings):
     """What `cellid predict` writes besides label images and tables."""
 
     overlays: bool = Field(True, description="a PNG of each file's first frame with outlines")
+    every_overlay: bool = Field(False, description="also one of each of a file's other frames")
     probability: bool = Field(False, description="a float32 TIFF of the probability of a nucleus")

@@ -94,6 +94,11 @@ class ImageFile:
         return self._length("Y"), self._length("X")
 
     @property
+    def n_read_at_once(self) -> int:
+        """Number of pixels, of colours samples, that come into memory together."""
+        return math.prod(self._layout.block_shape)
+
+    @property
     def _subject(self) -> object:
         return f"{self.path}, scene {self.scene}" if self.scene else self.path
 

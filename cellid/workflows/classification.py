@@ -25,7 +25,14 @@ from cellid.report.classifier import PATCHES, write_classifier_report
 from cellid.report.scoring import ABOUT
 from cellid.training.train_classifier import train_classifier
 from cellid.workflows.evaluation import EVALUATION, describe_evaluation
-from cellid.workflows.prediction import appending_table, open_files, tell_problems
+from cellid.workflows.prediction import (
+    Tell,
+    appending_table,
+    counting_frames,
+    open_files,
+    overlay_file,
+    tell_problems,
+)
 from cellid.workflows.training import prepare_run_folder
 
 
@@ -111,6 +118,7 @@ def predict_classes(
     outputs: OutputSettings,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
+    tell: Tell | None = None,
 ) -> dict[str, str]:
     """Say of overlapping patches of image files how probable objects in them are.
 
@@ -130,6 +138,8 @@ def predict_classes(
         Replace files that are there.
     say : callable
         Told what was understood.
+    tell : callable or None
+        Told after every frame how many are done, and of how many; what it raises ends the work.
 
     Returns
     -------
@@ -146,13 +156,13 @@ def predict_classes(
     names = safe_names(file.name for file in files)
     with (
         appending_table(out / PATCHES) as write_rows,
-        tqdm(total=sum(file.n_frames for file in files), desc="predict", unit="frame") as bar,
+        counting_frames(files, tell) as count_frame,
     ):
         for name, file in zip(names, files, strict=True):
             try:
                 for rows in _predict_file(run, file, name, out, settings, outputs):
                     write_rows(rows)
-                    bar.update()
+                    count_frame()
             except CellidError as error:
                 problems[str(file.path)] = str(error)
     tell_problems(problems, say)
@@ -186,8 +196,8 @@ def _predict_file(
             heat = average_patches(probabilities, boxes, image.shape)
             if maps is not None:
                 maps.write(heat)
-            if outputs.overlays and number == 0:
-                write_png(out / "overlays" / f"{name}.png", lay_heat(stretch_contrast(image), heat))
+            if picture := overlay_file(out, name, number, outputs):
+                write_png(picture, lay_heat(stretch_contrast(image), heat))
             rows = pd.DataFrame(boxes, columns=["y0", "x0", "y1", "x1"])
             rows.insert(0, "file", file.label)
             rows.insert(1, "frame", number)

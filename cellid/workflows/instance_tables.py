@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from cellid.config import InputSettings, OutputSettings
 from cellid.errors import CellidError
@@ -22,7 +21,14 @@ from cellid.io.writers import new_folder, write_png
 from cellid.models.instance_run import InstanceRun
 from cellid.types import Detections, ObjectPixels
 from cellid.workflows.object_tables import COUNTS, OBJECTS
-from cellid.workflows.prediction import appending_table, open_files, tell_problems
+from cellid.workflows.prediction import (
+    Tell,
+    appending_table,
+    counting_frames,
+    open_files,
+    overlay_file,
+    tell_problems,
+)
 
 INSTANCES = "instances.json"
 
@@ -35,6 +41,7 @@ def predict_instances(
     outputs: OutputSettings,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
+    tell: Tell | None = None,
 ) -> dict[str, str]:
     """Outline the objects in image files, frame by frame, and measure them.
 
@@ -55,6 +62,8 @@ def predict_instances(
         Replace files that are there.
     say : callable
         Told what was understood.
+    tell : callable or None
+        Told after every frame how many are done, and of how many; what it raises ends the work.
 
     Returns
     -------
@@ -71,7 +80,7 @@ def predict_instances(
     with (
         appending_table(out / OBJECTS) as write_objects,
         appending_table(out / COUNTS) as write_counts,
-        tqdm(total=sum(file.n_frames for file in files), desc="predict", unit="frame") as bar,
+        counting_frames(files, tell) as count_frame,
     ):
 
         def outlined() -> Iterator[CocoImage]:
@@ -81,7 +90,7 @@ def predict_instances(
                     for found in _predict_file(run, file, name, out, settings, outputs):
                         write_objects(found.objects)
                         write_counts(found.counts)
-                        bar.update()
+                        count_frame()
                         yield found.outlines
                 except CellidError as error:
                     problems[str(file.path)] = str(error)
@@ -126,8 +135,8 @@ def _predict_file(
             pixels = ObjectPixels.of_detections(found, shape)
             drawing = pixels.draw()
             labels.write(drawing)
-            if outputs.overlays and number == 0:
-                write_png(out / "overlays" / f"{name}.png", draw_outlines(image, drawing))
+            if picture := overlay_file(out, name, number, outputs):
+                write_png(picture, draw_outlines(image, drawing))
             light = image if image.ndim == 2 else image.mean(axis=2)
             objects = measure_objects(pixels, light, pixel_size_um)
             objects["score"] = found.scores.round(4)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from cellid.config import InputSettings, OutputSettings
 from cellid.errors import CellidError
@@ -25,7 +24,14 @@ from cellid.io.writers import new_folder, write_png
 from cellid.models.detector import DetectorRun
 from cellid.models.gate import Gate, detect_behind_gate
 from cellid.types import Detections, Labels
-from cellid.workflows.prediction import appending_table, open_files, tell_problems
+from cellid.workflows.prediction import (
+    Tell,
+    appending_table,
+    counting_frames,
+    open_files,
+    overlay_file,
+    tell_problems,
+)
 
 OBJECTS, CELLS, COUNTS = "objects.csv", "cells.csv", "counts.csv"
 
@@ -40,6 +46,7 @@ def predict_objects(
     cells: MaskFiles | None = None,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
+    tell: Tell | None = None,
 ) -> dict[str, str]:
     """Find the objects in image files, frame by frame, and measure them and their cells.
 
@@ -63,6 +70,8 @@ def predict_objects(
         Replace files that are there.
     say : callable
         Told what was understood.
+    tell : callable or None
+        Told after every frame how many are done, and of how many; what it raises ends the work.
 
     Returns
     -------
@@ -81,7 +90,7 @@ def predict_objects(
         appending_table(out / OBJECTS) as write_objects,
         appending_table(out / CELLS) as write_cells,
         appending_table(out / COUNTS) as write_counts,
-        tqdm(total=sum(file.n_frames for file in files), desc="predict", unit="frame") as bar,
+        counting_frames(files, tell) as count_frame,
     ):
         for name, file in zip(names, files, strict=True):
             try:
@@ -89,7 +98,7 @@ def predict_objects(
                     write_objects(found.objects)
                     write_cells(found.cells)
                     write_counts(found.counts)
-                    bar.update()
+                    count_frame()
             except CellidError as error:
                 problems[str(file.path)] = str(error)
     tell_problems(problems, say)
@@ -125,8 +134,8 @@ def _predict_file(
             light = image if image.ndim == 2 else image.mean(axis=2)
             outlined = outline_in_boxes(light, found.boxes)
             labels.write(outlined)
-            if outputs.overlays and number == 0:
-                write_png(out / "overlays" / f"{name}.png", draw_outlines(image, outlined))
+            if picture := overlay_file(out, name, number, outputs):
+                write_png(picture, draw_outlines(image, outlined))
             bodies = find_cells(light) if cells is None else _read_cells(cells, file, light)
             yield _tabulate(file, number, found, outlined, light, bodies, looked_at, pixel_size_um)
 

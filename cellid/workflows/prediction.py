@@ -1,5 +1,6 @@
 """A trained run on files: images in, label images and tables out."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,6 +24,9 @@ from cellid.models.run import Run
 from cellid.prediction import Nuclei, describe_counts, find_in_stream, measure_nuclei
 from cellid.workflows.unlike import UnlikeFrames, tell_unlike
 
+Tell = Callable[[int, int], None]
+"""Told how many frames are done, and of how many."""
+
 _DESCRIBED = 3  # files: enough to see what was understood of a folder of thousands
 
 
@@ -34,6 +38,7 @@ def predict(
     outputs: OutputSettings,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
+    tell: Tell | None = None,
 ) -> dict[str, str]:
     """Find the nuclei in image files, frame by frame in constant memory.
 
@@ -43,7 +48,8 @@ def predict(
     images : sequence of Path
         Images, stacks, or folders of them.
     out : Path
-        Gets `labels/NAME.tif`, `overlays/NAME.png`, `objects.csv` (a row a nucleus) and
+        Gets `labels/NAME.tif`, `overlays/NAME.png` (`overlays/NAME/0001.png` and so on of later
+        frames, if wanted), `objects.csv` (a row a nucleus) and
         `counts.csv` (a row a frame).
     settings : InputSettings
         Axes, channel and pixel size.
@@ -53,6 +59,8 @@ def predict(
         Replace files that are there.
     say : callable
         Told what was understood.
+    tell : callable or None
+        Told after every frame how many are done, and of how many; what it raises ends the work.
 
     Returns
     -------
@@ -65,14 +73,13 @@ def predict(
         If there is nothing to predict, or ``out`` holds files.
     """
     files, problems = open_files(images, settings, say)
-    n_frames = sum(file.n_frames for file in files)
     new_folder(out, overwrite)
     names = safe_names(file.name for file in files)
     unlike = UnlikeFrames()
     with (
         appending_table(out / "objects.csv") as write_objects,
         appending_table(out / "counts.csv") as write_counts,
-        tqdm(total=n_frames, desc="predict", unit="frame") as bar,
+        counting_frames(files, tell) as count_frame,
     ):
         for name, file in zip(names, files, strict=True):
             try:
@@ -80,7 +87,7 @@ def predict(
                     write_objects(objects)
                     write_counts(counts)
                     unlike.add(file.label, counts)
-                    bar.update()
+                    count_frame()
             except CellidError as error:
                 problems[str(file.path)] = str(error)
     tell_unlike(unlike.describe(), say)
@@ -135,6 +142,29 @@ def open_files(
     return files, problems
 
 
+@contextmanager
+def counting_frames(files: Sequence[ImageFile], tell: Tell | None) -> Iterator[Callable[[], None]]:
+    """Show how many frames are done, and give what counts one more; ``tell`` is told as well."""
+    total = sum(file.n_frames for file in files)
+    done = itertools.count(1)
+    with tqdm(total=total, desc="predict", unit="frame") as bar:
+
+        def count_frame() -> None:
+            bar.update()
+            if tell is not None:
+                tell(next(done), total)
+
+        yield count_frame
+
+
+def overlay_file(out: Path, name: str, number: int, outputs: OutputSettings) -> Path | None:
+    """Return where the overlay of a frame goes, or None where none is wanted."""
+    if not outputs.overlays or (number > 0 and not outputs.every_overlay):
+        return None
+    folder = out / "overlays"
+    return folder / name / f"{number:04d}.png" if number else folder / f"{name}.png"
+
+
 def _predict_file(
     run: Run,
     file: ImageFile,
@@ -167,8 +197,8 @@ def _predict_file(
             labels.write(nuclei.labels)
             if probabilities is not None:
                 probabilities.write(nuclei.probability)
-            if outputs.overlays and number == 0:
-                write_png(out / "overlays" / f"{name}.png", draw_outlines(image, nuclei.labels))
+            if picture := overlay_file(out, name, number, outputs):
+                write_png(picture, draw_outlines(image, nuclei.labels))
             yield _rows(file, number, nuclei, image, pixel_size_um)
 
 
