@@ -24,7 +24,8 @@ from cellid.report.markup import count
 from cellid.workflows.any_run import AnyRun, at_threshold, predict_files
 from cellid.workflows.instance_tables import INSTANCES
 from cellid.workflows.object_tables import CELLS, COUNTS, OBJECTS
-from cellid.workflows.prediction import Tell
+from cellid.workflows.prediction import Tell, tell_problems
+from cellid.workflows.unlike import UnlikeFrames, tell_unlike
 
 ZIP = "results.zip"
 _TABLES = (COUNTS, OBJECTS, CELLS, PATCHES, INSTANCES)
@@ -65,8 +66,10 @@ class Results:
         The first rows of the table of objects or patches.
     downloads : tuple of str
         Files within the folder.
+    warnings : tuple of str
+        Files that were left out, and frames unlike the training images.
     notes : tuple of str
-        What was understood, and what to be careful of.
+        What was understood of the files.
     """
 
     folder: Path
@@ -74,6 +77,7 @@ class Results:
     counts: pd.DataFrame
     rows: pd.DataFrame
     downloads: tuple[str, ...]
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -165,11 +169,15 @@ def run_job(
     check_images(images, settings, limits)
     if round(threshold, _STEP) == round(offered.threshold, _STEP):
         threshold = offered.threshold
-    notes: list[str] = []
+    said: list[str] = []
     outputs = OutputSettings(every_overlay=True)
-    predict_files(
-        at_threshold(run, threshold), images, out, settings, outputs, say=notes.append, tell=tell
+    problems = predict_files(
+        at_threshold(run, threshold), images, out, settings, outputs, say=said.append, tell=tell
     )
+    counts = _count_frames(out, run)
+    warnings: list[str] = []
+    tell_problems(problems, warnings.append)
+    tell_unlike(_unlike(counts), warnings.append)
     used = {
         "model": offered.name,
         "trained_on": offered.trained_on,
@@ -186,10 +194,11 @@ def run_job(
     return Results(
         folder=out,
         pictures=tuple(_list_pictures(out)),
-        counts=_count_frames(out, run),
+        counts=counts,
         rows=rows,
         downloads=(ZIP, *made, *(f"labels/{name}" for name in labels)),
-        notes=tuple(hide_paths(note, images[0].parent) for note in notes),
+        warnings=tuple(hide_paths(line, images[0].parent) for line in warnings),
+        notes=tuple(line for line in said if line not in warnings),
     )
 
 
@@ -255,6 +264,15 @@ def _count_frames(out: Path, run: AnyRun) -> pd.DataFrame:
     by_frame = positive.groupby([patches["file"], patches["frame"]], sort=False)
     counts = by_frame.agg(n_positive="sum", n_patches="count")
     return counts.reset_index()
+
+
+def _unlike(counts: pd.DataFrame) -> list[str]:
+    """Return which files have frames unlike the training images; of U-Nets alone it is known."""
+    unlike = UnlikeFrames()
+    if "unlike_training" in counts:
+        for name, rows in counts.groupby("file"):
+            unlike.add(str(name), rows)
+    return unlike.describe()
 
 
 def _zip(out: Path) -> None:

@@ -30,7 +30,10 @@ _SECONDS_KEPT = 3600  # of files in Gradio's own folder; sessions have links to 
 
 def theme() -> Any:
     """Return colours, and fonts that every computer has."""
-    return gr.themes.Default(primary_hue="teal", font=_FONTS, font_mono=["monospace"])
+    plain = gr.themes.Default(primary_hue="teal", font=_FONTS, font_mono=["monospace"])
+    # Gradio's own grey is too faint to read
+    grey = {"body_text_color_subdued": "*neutral_600", "block_info_text_color": "*neutral_600"}
+    return plain.set(**grey, body_text_color_subdued_dark="*neutral_300")
 
 
 def build_page(
@@ -59,7 +62,7 @@ def build_page(
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 run = gr.Dropdown(list(offered), value=first.name, label="1. Model")
-                about = gr.HTML(show_note(first.describe()))
+                about = gr.HTML(show_note(first.describe()), padding=False)
                 files = gr.File(
                     label="2. Images or stacks",
                     file_count="multiple",
@@ -67,8 +70,10 @@ def build_page(
                     height=170,
                     elem_classes="files",
                 )
-                understood = gr.HTML(show_note("TIFF, PNG or a microscope's own files."))
-                with gr.Accordion("Only if you are asked for it", open=False):
+                understood = gr.HTML(
+                    show_note("TIFF, PNG or a microscope's own files."), padding=False
+                )
+                with gr.Accordion("Axes, channel, pixel size (only if asked for)", open=False):
                     axes = gr.Textbox(
                         label="Axes", placeholder="such as TYX", info="T time, C channel, Z focus"
                     )
@@ -143,7 +148,9 @@ class _Actions:
         slider = gr.update(value=offered.threshold, minimum=offered.least_threshold)
         return show_note(offered.describe()), slider
 
-    def take(self, sent: list[str] | None, axes: str, request: gr.Request) -> tuple[str, Any]:
+    def take(
+        self, sent: list[str] | None, axes: str | None, request: gr.Request
+    ) -> tuple[str, Any]:
         session = self._session(request)
         session.take([Path(path) for path in sent or ()])
         if not session.images:
@@ -156,7 +163,7 @@ class _Actions:
 
     def find(
         self,
-        axes: str,
+        axes: str | None,
         channel: int | None,
         z_plane: int | None,
         pixel_size: float | None,
@@ -173,7 +180,7 @@ class _Actions:
         images = session.images
         progress(0, desc="Waiting for the model")
         try:
-            asked = {"axes": axes.strip() or None, "phase_channel": channel, "z_plane": z_plane}
+            asked = {"axes": axes or None, "phase_channel": channel, "z_plane": z_plane}
             asked["pixel_size_um"] = pixel_size or None
             asked = parse_settings(InputSettings, asked, subject="the fields")
             with session.working() as (out, stop), self._models.borrow(offered.folder) as run:

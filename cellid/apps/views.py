@@ -45,12 +45,12 @@ def show_welcome() -> str:
 
 def show_error(error: CellidError, *folders: Path) -> str:
     """Return a mistake in the words of the page, without paths of this machine."""
-    remedy = error.remedy
+    expected, remedy = error.expected, error.remedy
     for option, name in _FIELDS.items():
-        remedy = remedy.replace(option, name)
+        expected, remedy = (text.replace(option, name) for text in (expected, remedy))
     lines = [
         f"<dt>{what}</dt><dd>{escape(hide_paths(text, *folders))}</dd>"
-        for what, text in (("Expected", error.expected), ("Got", error.got), ("Do this", remedy))
+        for what, text in (("Expected", expected), ("Got", error.got), ("Do this", remedy))
     ]
     subject = escape(hide_paths(error.subject, *folders))
     return f'<div class="mistake" role="alert"><b>{subject}</b><dl>{"".join(lines)}</dl></div>'
@@ -80,14 +80,16 @@ def show_results(results: Results, offered: OfferedRun, token: str) -> str:
         Under which the files can be fetched.
     """
     base = f"{RESULTS}/{token}/"
+    warnings = "<br>".join(map(escape, results.warnings))
     notes = "".join(f"<li>{escape(note)}</li>" for note in results.notes)
     return (
         f"<h2>{escape(_headline(results.counts, offered.noun))}</h2>"
-        f"{_viewer(results.pictures, base)}"
+        + (f'<div class="careful" role="alert">{warnings}</div>' if warnings else "")
+        + f"{_viewer(results.pictures, base)}"
         f"<h3>Counts</h3>{_table(results.counts)}"
         f"<h3>Downloads</h3>{_links(results, base)}"
         f"<details><summary>First rows of the table</summary>{_table(results.rows)}</details>"
-        f"<details><summary>What cellid said</summary><ul>{notes}</ul></details>"
+        f"<details><summary>What was understood of your files</summary><ul>{notes}</ul></details>"
     )
 
 
@@ -130,6 +132,7 @@ def _caption(picture: Picture) -> str:
 def _table(rows: pd.DataFrame) -> str:
     if rows.empty:
         return show_note("none")
+    rows = rows.rename(columns=lambda name: name.removeprefix("n_").replace("_", " "))
     html = rows.to_html(index=False, border=0, na_rep="", float_format=lambda value: f"{value:.4g}")
     return f'<div class="scrolled">{html}</div>'
 
