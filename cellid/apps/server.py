@@ -3,8 +3,7 @@
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from cellid.extras import import_extra
 fastapi = import_extra("fastapi", "web")
 uvicorn = import_extra("uvicorn", "web")
 
-_SECONDS_TO_END = 3  # for what browsers still hold open
+_SECONDS_TO_END = 3  # for a job to end its frame
 _MARGIN_BYTES = 100_000  # of an upload besides its files
 
 
@@ -52,9 +51,6 @@ def serve(
         tempfile.TemporaryDirectory(prefix="cellid-page-", ignore_cleanup_errors=True) as root,
     ):
         app = build_app(offered, settings, Path(root))
-        config = uvicorn.Config(
-            app, log_level="warning", timeout_graceful_shutdown=_SECONDS_TO_END, ws="none"
-        )
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         say(f"the page: http://{shown}:{port} (Ctrl-C ends it)")
@@ -63,7 +59,27 @@ def serve(
                 "WARNING: anyone in the network can open this page, send images to this computer "
                 "and have it work; there is no password"
             )
-        uvicorn.Server(config).run(sockets=[listening])
+        PageServer(app).run(sockets=[listening])
+
+
+class PageServer(uvicorn.Server):  # type: ignore[misc,name-defined]
+    """A server that lets go of the browsers that have the page open when it ends.
+
+    Parameters
+    ----------
+    app : ASGI application
+        As from `build_app`.
+    """
+
+    def __init__(self, app: Any) -> None:
+        patience = {"timeout_graceful_shutdown": _SECONDS_TO_END}
+        super().__init__(uvicorn.Config(app, log_level="warning", ws="none", **patience))
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End; every open page holds a connection, which Gradio ends when it is told."""
+        self._app.state.end()
+        await super().shutdown(sockets)
 
 
 def build_app(offered: Mapping[str, OfferedRun], settings: PageSettings, root: Path) -> Any:
@@ -82,12 +98,7 @@ def build_app(offered: Mapping[str, OfferedRun], settings: PageSettings, root: P
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     sessions = Sessions(kept)
 
-    @asynccontextmanager
-    async def ending(_: Any) -> AsyncIterator[None]:
-        yield
-        sessions.end_all()
-
-    app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=ending)
+    app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get(RESULTS + "/{token}/{name:path}")
     def give_out(token: str, name: str) -> Any:
@@ -118,6 +129,13 @@ def build_app(offered: Mapping[str, OfferedRun], settings: PageSettings, root: P
         theme=theme(),
         css=STYLE,
     )
+    held_open = app.routes[-1].app.stop_event
+
+    def end() -> None:
+        sessions.end_all()
+        held_open.set()
+
+    app.state.end = end
     app.add_middleware(Guard, uploads=uploads, most_bytes=most_bytes + _MARGIN_BYTES)
     return app
 

@@ -21,8 +21,8 @@ def find_bright(batch: np.ndarray, training: bool) -> np.ndarray:
     return 1 / (1 + np.exp(-6 * (batch - 0.4)))
 
 
-@pytest.fixture
-def disk_run(tmp_path: Path) -> Run:
+@pytest.fixture(scope="session")
+def disk_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run; its folder has a `config.json`, but no weights."""
     config = RunConfig(
         recipe=load_recipe("fast"),
@@ -34,15 +34,15 @@ def disk_run(tmp_path: Path) -> Run:
         nucleus_area_px=np.pi * RADIUS_PX**2,
         instances=InstanceRule(threshold=0.4975, seed_distance_px=5.0, min_area_px=20.0),
         appearance={"noise": AppearanceRange(low=0, high=1e9, sd=1)},
-        provenance={"dataset": "../../ada/secret/cells"},
+        provenance={"dataset": "../../adalove/secret/cells"},
     )
-    folder = tmp_path / "runs of ada" / "disks"
-    folder.mkdir(parents=True)
+    folder = tmp_path_factory.mktemp("runs of adalove") / "disks"
+    folder.mkdir()
     write_json(folder / "config.json", config.model_dump(mode="json"))
     return Run(folder, config, find_bright)  # type: ignore[arg-type]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def offered(disk_run: Run) -> OfferedRun:
     return offer_runs([disk_run.folder])["disks"]
 

@@ -81,9 +81,9 @@ class Browser:
             self.requested.append(parsed["params"]["request"]["url"])
         return parsed
 
-    def open(self, page: Path) -> None:
-        """Go to a page, and wait until all of it is there."""
-        self.send("Page.navigate", url=page.as_uri())
+    def open(self, page: Path | str) -> None:
+        """Go to a page, of a file or at an address, and wait until all of it is there."""
+        self.send("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while self.evaluate("document.readyState") != "complete":
             pass
 
