@@ -4,6 +4,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def serve(
                 "WARNING: anyone in the network can open this page, send images to this computer "
                 "and have it work; there is no password"
             )
-        PageServer(app).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # the way to end it
+            PageServer(app).run(sockets=[listening])
 
 
 class PageServer(uvicorn.Server):  # type: ignore[misc,name-defined]

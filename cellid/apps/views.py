@@ -1,6 +1,7 @@
 """What the page shows, as HTML; knows no server."""
 
 import json
+import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -103,6 +104,8 @@ def _headline(counts: pd.DataFrame, noun: str) -> str:
         return f"{numbers.sum():,} of {counts['n_patches'].sum():,} {noun} are positive"
     if len(numbers) == 1:
         return f"{numbers.iloc[0]:,} {noun}"
+    if not counts["frame"].any():
+        return f"{numbers.sum():,} {noun} in {len(numbers):,} images"
     return f"{numbers.min():,} to {numbers.max():,} {noun} in each of {len(numbers):,} frames"
 
 
@@ -142,7 +145,7 @@ def _links(results: Results, base: str) -> str:
     for name in results.downloads:
         megabytes = (results.folder / name).stat().st_size / 1e6
         shown = "everything, as a ZIP file" if name == ZIP else name
-        size = f"{megabytes:.1f} MB" if megabytes >= 0.1 else f"{megabytes * 1000:.0f} kB"
+        size = f"{megabytes:.1f} MB" if megabytes >= 0.1 else f"{math.ceil(megabytes * 1000)} kB"
         link = f'<a href="{base}{quote(name)}" download>{escape(shown)}</a>'
         items.append(f"<li>{link} <small>{size}</small></li>")
     return f'<ul class="downloads">{"".join(items)}</ul>'

@@ -1,10 +1,13 @@
 """What README tells a new user to type works as it stands."""
 
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +62,7 @@ def test_commands_on_own_images(
     for named in ("nuclei/labels/*.tif", "nuclei/overlays/*.png", "nuclei/objects.csv"):
         assert named in README
         assert list(tmp_path.glob(named))
+    assert _shown_page(_command("cellid page")[1:]).startswith("<!doctype html>")
     assert cellid(*_command("cellid track")[1:]) == 0
     assert "tracks/tracks.html" in README
     assert (tmp_path / "tracks/tracks.html").exists()
@@ -66,6 +70,25 @@ def test_commands_on_own_images(
     for named in (*tables, "tracked.tif", "movie.mp4", "trackmate.xml"):
         assert f"`{named}`" in README
         assert list(tmp_path.glob(f"tracks/*/{named}"))
+
+
+def _shown_page(arguments: list[str]) -> str:
+    """Return the page that a command serves, which Ctrl-C then ends without a word."""
+    command = [sys.executable, "-m", "cellid", *arguments, "--port", "0"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=os.environ | {"PYTHONUNBUFFERED": "1"}, **streams) as server:
+        try:
+            line = next((line for line in server.stdout if "http://" in line), "")
+            assert line, server.stderr.read()
+            address = re.findall(r"http://\S+", line)[0]
+            with urllib.request.urlopen(address) as answer:
+                page = answer.read().decode().lower()
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=60) == 0
+            assert server.stderr.read() == ""
+        finally:
+            server.kill()
+    return page
 
 
 @pytest.mark.slow
