@@ -193,8 +193,18 @@ def evaluate(
     ] = None,
     gate: GateRun = None,
 ) -> None:
-    """Score trainings on the test fields of a data set and write the report."""
-    task = read_task(runs[0])
+    """Score trainings on the test fields of a data set and write the report.
+
+    Of several that find objects in different ways, U-Nets and detectors, all in one table.
+    """
+    task, *others = tasks = [read_task(run) for run in runs]
+    if others and ("classify" in tasks or gate is not None):
+        raise CellidError(
+            "RUN",
+            expected="one training; several only if all find objects, and without --gate",
+            got=" ".join(map(str, runs)),
+            remedy="evaluate each on its own",
+        )
     if task != "detect":
         _refuse(task, {"--gate": gate})
     start_keras()
@@ -203,13 +213,16 @@ def evaluate(
     from cellid.models.detector import load_detector
     from cellid.models.instance_run import load_instance_run
     from cellid.models.run import load_run
+    from cellid.workflows.any_run import load_any_run
     from cellid.workflows.classification import evaluate_classifier
     from cellid.workflows.detection import evaluate_detector
     from cellid.workflows.evaluation import evaluate as workflow
+    from cellid.workflows.side_by_side import evaluate_side_by_side
 
-    if task != "segment":
-        _check_single(runs)
-    if task == "classify":
+    if others and set(tasks) != {"segment"}:
+        loaded = [load_any_run(run) for run in runs]
+        report = evaluate_side_by_side(loaded, read_dataset(dataset), out or runs[0], split)
+    elif task == "classify":
         report = evaluate_classifier(load_classifier(runs[0]), dataset, out, split)
     elif task == "detect":
         report = evaluate_detector(
@@ -288,15 +301,4 @@ def _refuse(task: str, options: dict[str, object]) -> None:
             expected="the run of a detector",
             got=f"one that {TASKS[task]}",
             remedy="leave it out, or give a run trained with --preset adhesion-detector",
-        )
-
-
-def _check_single(runs: list[Path]) -> None:
-    """Raise if runs that are no U-Nets are to share a report."""
-    if len(runs) > 1:
-        raise CellidError(
-            "RUN",
-            expected="one classifier or detector",
-            got=" ".join(map(str, runs)),
-            remedy="evaluate each on its own",
         )

@@ -22,9 +22,10 @@ def draw_scores(judged: JudgedDetections, theme: Theme) -> Figure:
     """
     figure = Figure(figsize=(13, 4.8), facecolor=theme.paper, layout="constrained")
     curve, by_score = figure.subplots(1, 2)
-    table, threshold = judged.sweep(), judged.config.threshold
+    objects, threshold = judged.objects, judged.config.threshold
+    table = objects.sweep(judged.config.recipe.predict.min_score)
     nearest = table.iloc[[(table["score"] - threshold).abs().argmin()]]
-    title = f"Precision and recall, AP {judged.coco[judged.by].ap_50:.3f} at IoU 0.5"
+    title = f"Precision and recall, AP {objects.coco[objects.by].ap_50:.3f} at IoU 0.5"
     _dress(curve, theme, title, "recall", "precision")
     curve.plot(table["recall"], table["precision"], color=theme.validation, lw=1.8)
     curve.plot(

@@ -18,7 +18,7 @@ from cellid.imaging.overlay import (
 )
 from cellid.io.writers import write_json, write_text
 from cellid.report.detector.figures import draw_gate, draw_scores
-from cellid.report.detector.scores import JudgedDetections, read_judged_detections
+from cellid.report.detector.scores import JudgedDetections, JudgedObjects, read_judged_detections
 from cellid.report.figures import best_epoch, draw_curves
 from cellid.report.html import draw_in_themes, read_history
 from cellid.report.markup import (
@@ -36,14 +36,14 @@ from cellid.report.page import make_page, show_recipe
 from cellid.report.samples import encode_jpeg
 from cellid.report.summary import SEEN, describe_intervals, show_tiles
 
-_COLUMNS = {
+COLUMNS = {
     "precision": "Precision",
     "recall": "Recall",
     "f1": "F1",
     "mean_matched_iou": "IoU of the matched",
     "count_mae": "Count error",
 }
-_COCO = {
+COCO = {
     "ap": "AP, IoU 0.5 to 0.95",
     "ap_50": "AP at IoU 0.5",
     "ap_75": "AP at IoU 0.75",
@@ -51,7 +51,7 @@ _COCO = {
 }
 _CURVES = (("ap_50", "AP at IoU 0.5", "COCO's AP"),)
 _SHOWN = 8  # images, the worst first
-_BOX_KEY = f"""
+BOX_KEY = f"""
 <p class="note keys">
 <span><i class=key style="background:rgb{TRUE_POSITIVE}"></i>drawn and found</span>
 <span><i class=key style="background:rgb{FALSE_POSITIVE}"></i>found, not drawn</span>
@@ -85,7 +85,7 @@ def write_detector_report(run_folder: Path, evaluation: Path, out: Path) -> Path
         If the run, its data set or the evaluation cannot be read.
     """
     judged, history = read_judged_detections(evaluation), read_history(run_folder)
-    scores, recipe = judged.intervals(), judged.config.recipe
+    scores, recipe = judged.objects.intervals(), judged.config.recipe
     best = int(best_epoch(history)["epoch"])
     sections = {
         "Summary": _write_summary(judged, scores, history),
@@ -128,15 +128,15 @@ def write_detector_report(run_folder: Path, evaluation: Path, out: Path) -> Path
             "groups": judged.images["group"].nunique(),
             "scores": {name: interval._asdict() for name, interval in scores.items()},
             "coco": {
-                by: {name: getattr(scores, name) for name in _COCO}
-                for by, scores in judged.coco.items()
+                by: {name: getattr(scores, name) for name in COCO}
+                for by, scores in judged.objects.coco.items()
             },
             "gate": None if judged.gate is None else judged.gate.to_dict("records"),
             "provenance": judged.config.provenance,
         },
     )
     report = out / "report.html"
-    what = {"box": "boxes about each", "mask": "outlines of each"}[judged.by]
+    what = {"box": "boxes about each", "mask": "outlines of each"}[judged.config.recipe.by]
     subtitle = f"Detector: {what} {recipe.objects.name}"
     write_text(report, make_page(judged.run_folder.name, subtitle, sections))
     return report
@@ -152,7 +152,7 @@ def _write_summary(
     network, task = {
         "box": ("RetinaNet", "draw a box about"),
         "mask": ("Mask R-CNN", "outline"),
-    }[judged.by]
+    }[judged.config.recipe.by]
     tiles = show_tiles(
         [
             ("recall", "Found", "of those that were drawn: recall"),
@@ -178,22 +178,22 @@ def _write_summary(
 
 def _write_scores(judged: JudgedDetections, scores: Mapping[str, Interval]) -> str:
     recipe = judged.config.recipe
-    row = [interval_cell(name, scores[name]) for name in _COLUMNS]
+    row = [interval_cell(name, scores[name]) for name in COLUMNS]
     names = {"box": "Boxes", "mask": "Masks"}
     note = _LEGEND_NOTE.format(
-        things=names[judged.by],
+        things=names[judged.config.recipe.by],
         iou=recipe.evaluate.iou_threshold,
         score=recipe.predict.min_score,
         most=recipe.evaluate.max_detections,
     )
     precisions = [
-        [text_cell(names[by]), *(number_cell(name, getattr(coco, name)) for name in _COCO)]
-        for by, coco in judged.coco.items()
+        [text_cell(names[by]), *(number_cell(name, getattr(coco, name)) for name in COCO)]
+        for by, coco in judged.objects.coco.items()
     ]
     return (
         note
-        + make_table([*_COLUMNS.values()], [("", [row])])
-        + make_table(["Compared by", *_COCO.values()], [("", precisions)])
+        + make_table([*COLUMNS.values()], [("", [row])])
+        + make_table(["Compared by", *COCO.values()], [("", precisions)])
     )
 
 
@@ -224,23 +224,27 @@ def _write_images(judged: JudgedDetections) -> str:
     """Return the images with the worst F1, and a table of all."""
     rows = []
     for image in judged.images["id"]:
-        scores = judged.score(image).as_dict()
+        scores = judged.objects.score(image).as_dict()
         rows.append((image, scores))
     rows.sort(key=lambda row: np.nan_to_num(row[1]["f1"], nan=1.0))
-    names = {"n_true": "Drawn", "n_found": "Found", **dict(list(_COLUMNS.items())[:4])}
+    names = {"n_true": "Drawn", "n_found": "Found", **dict(list(COLUMNS.items())[:4])}
     cells = [
         [text_cell(image), *(number_cell(name, scores[name]) for name in names)]
         for image, scores in rows
     ]
-    figures = "".join(_show_image(judged, image, scores["f1"]) for image, scores in rows[:_SHOWN])
+    figures = "".join(
+        show_image(judged.objects, image, f"{scores['f1']:.3f}", image)
+        for image, scores in rows[:_SHOWN]
+    )
     shown = "The worst come first. " if len(rows) > _SHOWN else ""
     return (
-        f"{_BOX_KEY}<p class=note>{shown}Click a picture to see it large.</p>"
+        f"{BOX_KEY}<p class=note>{shown}Click a picture to see it large.</p>"
         f"<div class=sheet>{figures}</div>{make_table(['Image', *names.values()], [('', cells)])}"
     )
 
 
-def _show_image(judged: JudgedDetections, image: str, f1: float) -> str:
+def show_image(judged: JudgedObjects, image: str, bold: str, text: str) -> str:
+    """Return an image with what was found, and what was not, over a caption."""
     true, found = judged.in_force(image)
     pairs = judged.pair_up(image)
     matched, right = (np.zeros(len(objects), bool) for objects in (true, found))
@@ -256,5 +260,5 @@ def _show_image(judged: JudgedDetections, image: str, f1: float) -> str:
         if judged.by == "box"
         else draw_kinds(pixels, [(draw_instances(objects), colour) for objects, colour in kinds])
     )
-    caption = f"<b>{f1:.3f}</b> {escape(image)}"
+    caption = f"<b>{escape(bold)}</b> {escape(text)}"
     return make_picture(data_uri("jpeg", encode_jpeg(picture)), image, caption)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cellid.config import ObjectScoreSettings
 from cellid.dataset import Dataset, read_dataset
 from cellid.dataset.instances import InstancePair, pair_found
 from cellid.evaluation.bootstrap import Interval, bootstrap_scores
@@ -82,6 +83,78 @@ class DetectionScores:
 
 
 @dataclass(frozen=True)
+class JudgedObjects:
+    """True and found objects of the images of a split, and how they compare.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    images : DataFrame
+        The manifest's rows of the images.
+    pairs : dict of str to InstancePair
+        True and found objects of each image.
+    by : "box" or "mask"
+        What objects are compared by.
+    threshold : float
+        Least score of an object that counts as found; COCO's scores take all.
+    settings : ObjectScoreSettings
+    seed : int
+        Of the bootstrap.
+    """
+
+    dataset: Dataset
+    images: pd.DataFrame
+    pairs: Mapping[str, InstancePair]
+    by: Outline
+    threshold: float
+    settings: ObjectScoreSettings
+    seed: int
+
+    @cached_property
+    def coco(self) -> dict[Outline, CocoScores]:
+        """COCO's average precision and recall: of `by`, and of the boxes."""
+        most, pairs = self.settings.max_detections, list(self.pairs.values())
+        ways: tuple[Outline, ...] = ("box",) if self.by == "box" else (self.by, "box")
+        return {by: score_coco(pairs, by=by, max_detections=most) for by in ways}
+
+    def in_force(self, image: str) -> InstancePair:
+        """Return the true objects of an image, and those found from the threshold on."""
+        true, found = self.pairs[image]
+        return true, found.above(np.nextafter(self.threshold, -1))
+
+    def pair_up(self, image: str) -> Pairs:
+        """Return which of them are the same."""
+        iou_threshold = self.settings.iou_threshold
+        return pair_up(*self.in_force(image), by=self.by, iou_threshold=iou_threshold)
+
+    def score(self, image: str) -> DetectionScores:
+        """Return the scores of one image, of detections from the threshold on."""
+        true, found = self.in_force(image)
+        iou_threshold = self.settings.iou_threshold
+        matching = match_instances(true, found, by=self.by, iou_threshold=iou_threshold)
+        return DetectionScores(matching, compare_counts(len(true), len(found)))
+
+    def intervals(self) -> dict[str, Interval]:
+        """Return the pooled scores with their bootstrap intervals over groups of images."""
+        groups = self.images.groupby("group")["id"]
+        return bootstrap_scores(
+            [reduce(add, map(self.score, names)) for _, names in groups],
+            n_samples=self.settings.bootstrap_samples,
+            confidence=self.settings.confidence,
+            seed=self.seed,
+        )
+
+    def sweep(self, lowest: float) -> pd.DataFrame:
+        """Return what other least scores would give, from ``lowest`` on."""
+        return sweep_scores(
+            list(self.pairs.values()),
+            by=self.by,
+            iou_threshold=self.settings.iou_threshold,
+            lowest=lowest,
+        )
+
+
+@dataclass(frozen=True)
 class JudgedDetections:
     """What a detector found in the images of a split.
 
@@ -115,67 +188,22 @@ class JudgedDetections:
         return self.dataset.crops(self.split)
 
     @cached_property
-    def pairs(self) -> dict[str, InstancePair]:
+    def objects(self) -> JudgedObjects:
         """True and found objects of each image."""
         by_image = dict(iter(self.table.groupby("image")))
-        none = self.table[:0]
-        pairs = {}
+        none, recipe, pairs = self.table[:0], self.config.recipe, {}
         for image in self.images["id"]:
             drawn, known = self.dataset.object_pixels(image), ~self.dataset.uncertain(image)
             found = self._read_found(image, by_image.get(image, none), drawn.shape)
-            pairs[image] = pair_found(drawn, known, found, self.config.recipe.objects.min_area_px)
-        return pairs
-
-    @property
-    def by(self) -> Outline:
-        """What objects are compared by."""
-        return self.config.recipe.by
-
-    @cached_property
-    def coco(self) -> dict[Outline, CocoScores]:
-        """COCO's average precision and recall: of `by`, and of the boxes."""
-        most = self.config.recipe.evaluate.max_detections
-        pairs = list(self.pairs.values())
-        ways: tuple[Outline, ...] = ("box",) if self.by == "box" else (self.by, "box")
-        return {by: score_coco(pairs, by=by, max_detections=most) for by in ways}
-
-    def in_force(self, image: str) -> InstancePair:
-        """Return the true objects of an image, and those found from the threshold on."""
-        true, found = self.pairs[image]
-        return true, found.above(np.nextafter(self.config.threshold, 0))
-
-    def pair_up(self, image: str) -> Pairs:
-        """Return which of them are the same."""
-        iou_threshold = self.config.recipe.evaluate.iou_threshold
-        return pair_up(*self.in_force(image), by=self.by, iou_threshold=iou_threshold)
-
-    def score(self, image: str) -> DetectionScores:
-        """Return the scores of one image, of detections from the threshold on."""
-        true, found = self.in_force(image)
-        matching = match_instances(
-            true, found, by=self.by, iou_threshold=self.config.recipe.evaluate.iou_threshold
-        )
-        return DetectionScores(matching, compare_counts(len(true), len(found)))
-
-    def intervals(self) -> dict[str, Interval]:
-        """Return the pooled scores with their bootstrap intervals over groups of images."""
-        groups = self.images.groupby("group")["id"]
-        rows = [reduce(add, map(self.score, names)) for _, names in groups]
-        settings = self.config.recipe.evaluate
-        return bootstrap_scores(
-            rows,
-            n_samples=settings.bootstrap_samples,
-            confidence=settings.confidence,
-            seed=self.config.recipe.seed,
-        )
-
-    def sweep(self) -> pd.DataFrame:
-        """Return what other least scores would give."""
-        return sweep_scores(
-            list(self.pairs.values()),
-            by=self.by,
-            iou_threshold=self.config.recipe.evaluate.iou_threshold,
-            lowest=self.config.recipe.predict.min_score,
+            pairs[image] = pair_found(drawn, known, found, recipe.objects.min_area_px)
+        return JudgedObjects(
+            self.dataset,
+            self.images,
+            pairs,
+            recipe.by,
+            self.config.threshold,
+            recipe.evaluate,
+            recipe.seed,
         )
 
     def _read_found(self, image: str, rows: pd.DataFrame, frame: tuple[int, int]) -> Instances:

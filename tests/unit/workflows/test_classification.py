@@ -122,7 +122,7 @@ def test_commands_know_what_a_run_does(
         return str(result.exception)
 
     run = str(tiny_classifier.folder)
-    assert "one classifier or detector" in refused("evaluate", run, run, "--dataset", run)
+    assert "several only if all find objects" in refused("evaluate", run, run, "--dataset", run)
     assert "a run that finds nuclei" in refused("track", run, run, "--out", str(tmp_path / "out"))
     preset = ("--preset", "adhesion-classifier", "--out", str(tmp_path / "out"))
     assert "the preset of another task" in refused("label", "--phase", run, "--stain", run, *preset)

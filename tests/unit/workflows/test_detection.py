@@ -46,7 +46,7 @@ def test_the_report_scores_what_the_table_of_boxes_says(
     assert scores["n_found"] == len(in_force)
     assert scores["n_true"] == 12
     judged = read_judged_detections(folder / "evaluation")
-    hits = sum(len(judged.pair_up(image).iou) for image in ("f8", "f9"))
+    hits = sum(len(judged.objects.pair_up(image).iou) for image in ("f8", "f9"))
     assert scores["recall"] == pytest.approx(hits / 12)
     assert scores["precision"] == pytest.approx(hits / len(in_force))
     assert 0 <= written["coco"]["box"]["ap"] <= written["coco"]["box"]["ap_50"] <= 1
@@ -124,7 +124,7 @@ def test_the_threshold_is_the_best_on_validation(
     evaluate_detector(tiny_detector, tiny_dataset, tmp_path, "validation")
     judged = read_judged_detections(tmp_path / "evaluation")
     assert not (tmp_path / "gate.png").exists()
-    table = judged.sweep()
+    table = judged.objects.sweep(tiny_detector.config.recipe.predict.min_score)
     in_force = table.iloc[(table["score"] - tiny_detector.config.threshold).abs().argmin()]
     assert in_force["f1"] == pytest.approx(table["f1"].max(), abs=1e-3)
 
@@ -200,7 +200,7 @@ def test_commands_know_what_a_run_does(
 
     gated = ("predict", classifier, image, "--out", tmp_path / "other", "--gate", classifier)
     assert "the run of a detector" in refused(*gated)
-    assert "one classifier or detector" in refused("evaluate", run, run, "--dataset", run)
+    assert "several only if all" in refused("evaluate", run, classifier, "--dataset", run)
     assert "a run that classifies patches" in refused(*evaluated, "--gate", run)
     wrong = ("predict", run, image, "--out", tmp_path / "other", "--cells", tmp_path / "nothing")
     assert "a folder of images" in refused(*wrong)

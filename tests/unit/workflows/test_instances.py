@@ -43,7 +43,7 @@ def test_the_report_scores_masks_and_boxes(
     scores = {name: interval["estimate"] for name, interval in written["scores"].items()}
     assert scores["n_found"] == sum(map(len, found))
     assert scores["n_true"] == 12
-    hits = np.concatenate([judged.pair_up(image).iou for image in ("f8", "f9")])
+    hits = np.concatenate([judged.objects.pair_up(image).iou for image in ("f8", "f9")])
     assert scores["recall"] == pytest.approx(len(hits) / 12)
     if len(hits):
         assert scores["mean_matched_iou"] == pytest.approx(hits.mean())
@@ -62,7 +62,7 @@ def test_what_is_scored_is_what_was_found_to_the_pixel(
     judged = read_judged_detections(tiny_instances.folder / "evaluation")
     for name in ("f8", "f9"):
         found = detected_instances(tiny_instances.detect(tiny_dataset.image(name), 1.0), (64, 72))
-        read = judged.pairs[name][1]
+        read = judged.objects.pairs[name][1]
         np.testing.assert_allclose(read.boxes, found.boxes, atol=0.01)
         np.testing.assert_allclose(read.scores, found.scores, atol=1e-4)
         np.testing.assert_array_equal(read.masks.toarray(), found.masks.toarray())
