@@ -1,12 +1,12 @@
 """A trained Mask R-CNN on images of any size, tile by tile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from cellid.config import AnchorSettings, MaskRcnnSettings, TileSettings
-from cellid.imaging.mini_tiles import choose_tiling
+from cellid.imaging.mini_tiles import MiniTiling, choose_tiling
 from cellid.imaging.stitching import stitch_detections
 from cellid.models.detector import ObjectRun
 from cellid.models.mask_detector import MaskDetector
@@ -26,10 +26,11 @@ class InstanceRun(ObjectRun):
     def find(self, prepared: Frame) -> Detections:
         """Return the objects in a prepared image, all that are surer than ``min_score``."""
         tiles = self.config.recipe.predict.tiles
-        return detect_in_tiles(self._detector.detect, prepared, tiles)
+        return detect_in_tiles(self.detector.detect, prepared, tiles)
 
     @cached_property
-    def _detector(self) -> MaskDetector:
+    def detector(self) -> MaskDetector:
+        """What finds objects in a tile."""
         return MaskDetector(self.model, self.config.recipe.predict)
 
 
@@ -47,6 +48,13 @@ def detect_in_tiles(
     """
     tiling = choose_tiling((image.shape[0], image.shape[1]), settings)
     tiles = [detect(image[y0:y1, x0:x1]) for y0, x0, y1, x1 in tiling.tiles.tolist()]
+    return join_tiles(tiling, tiles, settings)
+
+
+def join_tiles(
+    tiling: MiniTiling, tiles: Sequence[Detections], settings: TileSettings
+) -> Detections:
+    """Return the objects of an image from what was found in each of its tiles."""
     if len(tiles) == 1 or not any(map(len, tiles)):
         return tiles[0]
     return Detections.joined([stitch_detections(tiling, tiles, settings)])

@@ -66,20 +66,53 @@ class MaskDetector:
         Detections
             The surest first, their boxes within the image, with masks.
         """
-        batch, shape = pad_image(image), image.shape[:2]
-        outputs = self._model.predict_on_batch(batch)
-        proposals = self.propose(outputs, batch.shape[1:3], shape)
-        boxes, scores, classes = self._candidates(outputs, proposals, shape)
+        batch = pad_image(image)
+        return self.find(self._model.predict_on_batch(batch), batch.shape[1:3], image.shape[:2])
+
+    def find(
+        self,
+        outputs: Answers,
+        padded_shape: tuple[int, int],
+        image_shape: tuple[int, int],
+        judged: bool = True,
+        drawn: bool = True,
+    ) -> Detections:
+        """Return the objects that the network's answers to an image tell of, as `detect`.
+
+        Parameters
+        ----------
+        outputs, padded_shape, image_shape
+            As of `propose`.
+        judged : bool
+            Whether proposals are looked at a second time; else they are what is found, of the
+            first class, as sure as they were proposed.
+        drawn : bool
+            Whether masks are drawn; else they fill their boxes.
+        """
+        proposals, logits = self.propose(outputs, padded_shape, image_shape)
+        if judged:
+            boxes, scores, classes = self._candidates(outputs, proposals, image_shape)
+        else:
+            scores = ops.convert_to_numpy(ops.sigmoid(logits))
+            sure = scores > self._rules.min_score
+            boxes, scores = proposals[sure], scores[sure]
+            classes = np.zeros(len(boxes), np.int32)
         kept = self._suppressor.kept(boxes, scores, classes)
         boxes, classes = boxes[kept], classes[kept]
-        return Detections(boxes, scores[kept], classes, self._masks(outputs, boxes, classes))
+        side = self._model.settings.mask_output
+        masks = (
+            self._masks(outputs, boxes, classes)
+            if drawn
+            else np.ones((len(boxes), side, side), np.float32)
+        )
+        return Detections(boxes, scores[kept], classes, masks)
 
     def propose(
         self,
         outputs: Answers,
         padded_shape: tuple[int, int],
         image_shape: tuple[int, int],
-    ) -> NDArray[np.float32]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the boxes of an image that are looked at a second time, the surest first.
 
         Parameters
@@ -91,7 +124,9 @@ class MaskDetector:
 
         Returns
         -------
-        (N, 4) float32
+        boxes : (N, 4) float32
+        logits : (N,) float32
+            That there is an object.
         """
         candidates = proposal_candidates(
             outputs["objectness"],
@@ -101,7 +136,8 @@ class MaskDetector:
             self._rules.candidates,
         )
         boxes, scores, levels = (ops.convert_to_numpy(values)[0] for values in candidates)
-        return boxes[self._proposer.kept(boxes, scores, levels)]
+        kept = self._proposer.kept(boxes, scores, levels)
+        return boxes[kept], scores[kept]
 
     def _candidates(
         self,

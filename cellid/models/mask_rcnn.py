@@ -103,14 +103,14 @@ class MaskRcnn(keras.Model):
         (B, R, 1 + K, 4)
             Shifts, coded with `cellid.models.mask_rcnn_losses.BOX_WEIGHTS`.
         """
-        logits, shifts = self._box_head(self._features(outputs, boxes, self.settings.box_side))
+        logits, shifts = self._box_head(self.features(outputs, boxes, self.settings.box_side))
         n_boxes, n_classes = boxes.shape[1], logits.shape[-1]
         shifts = ops.reshape(shifts, (-1, n_boxes, n_classes, 4))
         return ops.reshape(logits, (-1, n_boxes, n_classes)), shifts
 
     def draw(self, outputs: dict[str, KerasTensor], boxes: KerasTensor) -> KerasTensor:
         """Return the logits (B, R, 1 + K, m, m) of a mask a class in boxes (B, R, 4)."""
-        logits = self._mask_head(self._features(outputs, boxes, self.settings.mask_side))
+        logits = self._mask_head(self.features(outputs, boxes, self.settings.mask_side))
         logits = ops.reshape(logits, (-1, boxes.shape[1], *logits.shape[1:]))
         return ops.transpose(logits, (0, 1, 4, 2, 3))
 
@@ -155,7 +155,7 @@ class MaskRcnn(keras.Model):
             part.update_state(losses[part.name])
         return sum(losses.values())
 
-    def _features(
+    def features(
         self, outputs: dict[str, KerasTensor], boxes: KerasTensor, side: int
     ) -> KerasTensor:
         """Return the features (B · R, side, side, C) of boxes (B, R, 4)."""

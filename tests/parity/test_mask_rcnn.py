@@ -112,7 +112,7 @@ def test_detections(loaded: MaskRcnn) -> None:
     detector = MaskDetector(loaded, rules)
     image = draw_cells(IMAGE_SHAPE, seed=0)
     batch = pad_image(image)
-    proposals = detector.propose(loaded(batch, training=False), batch.shape[1:3], IMAGE_SHAPE)
+    proposals, _ = detector.propose(loaded(batch, training=False), batch.shape[1:3], IMAGE_SHAPE)
     np.testing.assert_allclose(proposals, FIXTURE["proposals"], **CLOSE)
 
     found = detector.detect(image)
