@@ -183,16 +183,19 @@ class Detections:
         (rows, columns) bool
             Which of them are the object's.
         """
-        for number, (y0, x0, y1, x1) in enumerate(self.boxes.tolist()):
+        cells = np.ones((len(self), 1, 1), np.float32) if self.masks is None else self.masks
+        for window, values in self.paste_cells(cells, shape):
+            yield window, values >= _INSIDE
+
+    def paste_cells(
+        self, cells: NDArray[np.floating], shape: tuple[int, int]
+    ) -> Iterator[tuple[Window, NDArray[np.float64]]]:
+        """Yield what grids that fill the boxes, (N, m, m), are in a frame, as `paste_masks`."""
+        for values, (y0, x0, y1, x1) in zip(cells, self.boxes.tolist(), strict=True):
             rows, columns = _pixels_between(y0, y1, shape[0]), _pixels_between(x0, x1, shape[1])
-            if self.masks is None:
-                inside = np.ones((rows.stop - rows.start, columns.stop - columns.start), bool)
-            else:
-                mask = self.masks[number]
-                down = _interpolation(rows, y0, y1, len(mask))
-                across = _interpolation(columns, x0, x1, len(mask))
-                inside = down @ mask @ across.T >= _INSIDE
-            yield (rows, columns), inside
+            down = _interpolation(rows, y0, y1, len(values))
+            across = _interpolation(columns, x0, x1, len(values))
+            yield (rows, columns), down @ values @ across.T
 
 
 @dataclass(frozen=True, eq=False)

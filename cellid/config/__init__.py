@@ -38,7 +38,7 @@ from cellid.config.detector import (
     DetectorTrainSettings,
     GateSettings,
 )
-from cellid.config.explain import ExplainSettings
+from cellid.config.explain import ExplainSettings, InstanceExplainSettings
 from cellid.config.instances import (
     InstancePredictSettings,
     InstanceRecipe,
@@ -134,6 +134,7 @@ __all__ = [
     "FocalTverskySettings",
     "GateSettings",
     "InputSettings",
+    "InstanceExplainSettings",
     "InstancePredictSettings",
     "InstanceRecipe",
     "InstanceTrainSettings",

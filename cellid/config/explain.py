@@ -1,4 +1,4 @@
-"""Settings of explanations: what a classifier looks at, and how it groups patches."""
+"""Settings of explanations: of classifiers of patches, and of networks that outline objects."""
 
 from typing import Literal
 
@@ -37,3 +37,14 @@ class ExplainSettings(Settings):
         2000, ge=5, description="most patches that are embedded, drawn at random"
     )
     batch_size: int = Field(16, ge=1, description="patches at once")
+
+
+class InstanceExplainSettings(Settings):
+    """How a network that outlines objects is explained."""
+
+    max_drawn: int = Field(
+        4,
+        ge=0,
+        description="most images whose activations and attention are drawn; all count for the "
+        "numbers",
+    )

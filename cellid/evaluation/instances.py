@@ -229,7 +229,7 @@ def pair_up(true: Instances, predicted: Instances, *, by: Outline, iou_threshold
     """Return which object was matched with which, as `match_instances` counts them."""
     check_threshold(iou_threshold)
     check_comparable(true, predicted, by)
-    overlap = _overlap_masks if by == "mask" else _overlap_boxes
+    overlap = overlap_masks if by == "mask" else _overlap_boxes
     row, column, iou = overlap(true, predicted)
     candidate = iou >= iou_threshold
     row, column, iou = row[candidate], column[candidate], iou[candidate]
@@ -255,8 +255,8 @@ def check_comparable(true: Instances, predicted: Instances, by: Outline) -> None
         )
 
 
-def _overlap_masks(true: Instances, predicted: Instances) -> Overlaps:
-    """Return the pairs of objects that share a pixel, and their IoU."""
+def overlap_masks(true: Instances, predicted: Instances) -> Overlaps:
+    """Return the pairs of objects that share a pixel, by number, and their IoU: (P,) each."""
     true_masks, predicted_masks = cast(csr_array, true.masks), cast(csr_array, predicted.masks)
     shared = (true_masks @ predicted_masks.T).tocoo()
     row, column = (ends.astype(np.int64) for ends in shared.coords)

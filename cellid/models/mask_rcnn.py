@@ -19,7 +19,7 @@ from cellid.nn.roi_align import mask_targets, roi_align
 _COARSEST_READ = 5  # the level above is for proposals alone (Lin et al., CVPR 2017)
 _MASK_CONVOLUTIONS = 4
 
-_ATTENTION, _PYRAMID, _PROPOSALS = "cbam_", "fpn_", "rpn_"  # what names of layers begin with
+ATTENTION, _PYRAMID, _PROPOSALS = "cbam_", "fpn_", "rpn_"  # what names of layers begin with
 
 
 class MaskRcnn(keras.Model):
@@ -75,7 +75,7 @@ class MaskRcnn(keras.Model):
         """
         freeze(self, parts)
         for layer in self.layers:
-            if layer.name.startswith((_ATTENTION, _PYRAMID, _PROPOSALS)):
+            if layer.name.startswith((ATTENTION, _PYRAMID, _PROPOSALS)):
                 layer.trainable = not proposals
             if self.settings.frozen_norm and isinstance(layer, layers.BatchNormalization):
                 layer.trainable = False
@@ -197,7 +197,7 @@ def build_mask_rcnn(
     inputs = keras.Input((None, None, n_channels), name="image")
     stages = resnet_stages(inputs, settings.backbone)
     if settings.attention:
-        names = [f"{_ATTENTION}{stage}" for stage in STAGES]
+        names = [f"{ATTENTION}{stage}" for stage in STAGES]
         stages = [attend(stage, name) for stage, name in zip(stages, names, strict=True)]
     pyramid = feature_pyramid(stages, settings.levels, settings.filters, "pool")
     outputs = _propose(pyramid, settings.anchors)

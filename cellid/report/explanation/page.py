@@ -131,7 +131,7 @@ def write_explanation(explanation: Explanation, out: Path) -> Path:
     points = _name_classes(explanation).join(explanation.patches[["x", "y"]])
     write_table(out / "embedding.csv", points[points["x"].notna()].round(5))
     sections = {
-        "Summary": _write_summary(explanation),
+        "Summary": _write_scores(explanation) + describe_problems(explanation.problems),
         "Heat": _write_overlays(explanation),
         "Embedding": _write_points(explanation),
         "Provenance": make_list(
@@ -192,12 +192,12 @@ def _score(explanation: Explanation, chosen: pd.Series) -> dict[str, Interval]:
     )
 
 
-def _write_summary(explanation: Explanation) -> str:
-    problems = "".join(
+def describe_problems(problems: Mapping[str, str]) -> str:
+    """Return which files were left out, and why, as HTML."""
+    return "".join(
         f"<p><b>{escape(name)}</b> was left out:</p><pre>{escape(why)}</pre>"
-        for name, why in explanation.problems.items()
+        for name, why in problems.items()
     )
-    return _write_scores(explanation) + problems
 
 
 def _write_scores(explanation: Explanation) -> str:
