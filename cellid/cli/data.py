@@ -19,7 +19,7 @@ from cellid.cli.app import (
     read_sources,
     start_keras,
 )
-from cellid.config import SimulateSettings
+from cellid.config import SimulateSettings, TileSettings
 from cellid.dataset.corrections import Corrector
 from cellid.recipes import load_recipe, override_settings
 
@@ -51,6 +51,22 @@ def simulate(out: Out, set_: Overrides = None) -> None:
 
     chosen = override_settings(SimulateSettings, set_ or ())
     typer.echo(f"simulated pairs: {write_simulation(chosen, out)}")
+
+
+@app.command()
+def tile(
+    dataset: DatasetFolder, out: Out, set_: Overrides = None, overwrite: Overwrite = False
+) -> None:
+    """Cut a data set into overlapping tiles, such as 25 an image with --set "grid=[7, 7]".
+
+    Tiles of an image stay in its split; --set tile_px=300 cuts images of any size.
+    """
+    from cellid.dataset import read_dataset
+    from cellid.workflows.tiling import tile_dataset
+
+    chosen = override_settings(TileSettings, set_ or ())
+    tiles = tile_dataset(read_dataset(dataset), out, chosen, overwrite)
+    typer.echo(f"data set: {tiles.folder}; look at {tiles.folder / 'contact_sheet.png'}")
 
 
 @app.command()

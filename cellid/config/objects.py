@@ -10,6 +10,7 @@ from pydantic import Field
 from cellid.config.base import Settings
 from cellid.config.classifier import PatchAugmentSettings, Scaling
 from cellid.config.scores import IntervalSettings
+from cellid.config.tiles import LEAST_VISIBLE
 
 
 class DetectionRuleSettings(Settings):
@@ -51,7 +52,7 @@ class ObjectSettings(Settings):
         5, ge=1, description="drawn objects of fewer pixels are slips of the pen (our choice)"
     )
     min_visible: float = Field(
-        0.3,
+        LEAST_VISIBLE,
         gt=0,
         le=1,
         description="share of an object that must lie in a training window, or its place there "

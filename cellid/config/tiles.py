@@ -4,6 +4,9 @@ from pydantic import Field
 
 from cellid.config.base import Settings
 
+LEAST_VISIBLE = 0.3
+"""Share of an object that a part of an image must show, or it is no object there (our choice)."""
+
 
 class TileSettings(Settings):
     """Overlapping tiles of a grid of mini-tiles, each answering for the middle of itself.
@@ -24,11 +27,11 @@ class TileSettings(Settings):
         "one tile",
     )
     min_visible: float = Field(
-        0.25,
+        LEAST_VISIBLE,
         ge=0,
         le=1,
         description="an object of which a tile shows less than this share of its pixels is no "
-        "object of the tile (our choice)",
+        "object of the tile, and its place there counts neither way (our choice)",
     )
     same_iou: float = Field(
         0.5,

@@ -9,6 +9,7 @@
     stain/ID.tif    the same place in the stain, for people to look at
     labels/ID.tif   nuclei, one number an object; the binary mask is labels > 0
     instances.json  objects of all crops, each with all its pixels (COCO's form); if some overlap
+    uncertain/ID.tif  1 where `labels` are not to be believed, if anywhere
     corrected/WHO/labels/ID.tif     labels that stand in for those of `labels`, and
     corrected/WHO/uncertain/ID.tif  1 where WHO does not know (`cellid.dataset.corrections`)
 """
@@ -156,6 +157,12 @@ class Dataset:
         folder = self._correction(crop_id)
         if folder:
             return self._read(folder / "uncertain", crop_id).astype(np.bool_)
+        return self.first_uncertain(crop_id)
+
+    def first_uncertain(self, crop_id: str) -> Mask:
+        """Return where the first labels are not to be believed, (Y, X) bool."""
+        if self._file("uncertain", crop_id).exists():
+            return self._read("uncertain", crop_id).astype(np.bool_)
         return np.zeros(open_image(self._file("labels", crop_id)).shape, np.bool_)
 
     def _correction(self, crop_id: str) -> Path | None:
@@ -192,6 +199,7 @@ class DatasetWriter:
         stain: NDArray[np.generic],
         labels: Labels,
         pixel_size_um: float | None,
+        uncertain: Mask | None = None,
     ) -> dict[str, Any]:
         """Write one crop and return what the manifest says of its pixels.
 
@@ -204,6 +212,8 @@ class DatasetWriter:
             The same place in both channels.
         labels : (Y, X) int32
         pixel_size_um : float or None
+        uncertain : (Y, X) bool or None
+            Where the labels are not to be believed; None: nowhere.
 
         Returns
         -------
@@ -214,6 +224,8 @@ class DatasetWriter:
         write_image(self.folder / "images" / name, image, pixel_size_um=pixel_size_um)
         write_image(self.folder / "stain" / name, stain, pixel_size_um=pixel_size_um)
         write_labels(self.folder / "labels" / name, labels, pixel_size_um)
+        if uncertain is not None and uncertain.any():
+            write_labels(self.folder / "uncertain" / name, uncertain.astype(np.int32))
         return {"image_hash": hash_pixels(image), **describe_labels(labels)}
 
     def add_objects(self, objects: pd.DataFrame) -> None:

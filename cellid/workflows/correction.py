@@ -146,6 +146,7 @@ def _judge_fold(
         write_labels(correction_folder(dataset, "model") / FOUND / name, found)
         rows = objects[objects["crop"] == crop_id]
         corrected, uncertain = apply_proposals(dataset.labels(crop_id), found, rows)
+        uncertain |= dataset.first_uncertain(crop_id)
         write_correction(dataset, Correction(crop_id, corrected, uncertain), "model")
     return objects
 

@@ -20,6 +20,7 @@ from cellid.io.tiff_writers import LabelStackWriter
 from cellid.io.writers import new_folder, write_png
 from cellid.models.instance_run import InstanceRun
 from cellid.types import Detections, ObjectPixels
+from cellid.workflows.exact_objects import INSTANCES
 from cellid.workflows.object_tables import COUNTS, OBJECTS
 from cellid.workflows.prediction import (
     Tell,
@@ -29,8 +30,6 @@ from cellid.workflows.prediction import (
     overlay_file,
     tell_problems,
 )
-
-INSTANCES = "instances.json"
 
 
 def predict_instances(

@@ -1,4 +1,4 @@
-"""LIVECell becomes a data set, its known faults mended or named.
+"""Images with outlines in COCO's form become a data set; LIVECell, its faults mended or named.
 
 Edlund et al., "LIVECell, a large-scale dataset for label-free live cell segmentation", Nature
 Methods 18, 1038 (2021); https://github.com/sartorius-research/LIVECell, whose issues tell the
@@ -6,6 +6,7 @@ faults: images of which next to no cell is outlined (21), images that are there 
 two splits (26), cells with more than one contour (30).
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from glob import escape
 from pathlib import Path
@@ -13,13 +14,12 @@ from pathlib import Path
 from cellid.config import InputSettings
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
-from cellid.evaluation.coco import encode_runs
-from cellid.evaluation.instances import pixel_instances
 from cellid.io.coco import CocoImage, write_coco
 from cellid.io.folders import list_names
 from cellid.io.outlines import Outlines
 from cellid.io.pairs import find_pairs
 from cellid.recipes import load_recipe
+from cellid.workflows.exact_objects import CLASS_NAMES, INSTANCES, describe_objects
 from cellid.workflows.labelling import label_pairs
 from cellid.workflows.pair_labelling import Job
 
@@ -102,12 +102,76 @@ def import_livecell(
                 fault = INCOMPLETE if name in _INCOMPLETE_IMAGES else ""
                 jobs.setdefault(pair.phase, Job(pair, name.split("_")[0], fault))
             test += [pair.phase for pair in found.pairs if split == "test"]
-    overrides = [f"split.test_ids={_name_files(test, jobs)}"] if test else []
+    sources = [path for paths in files.values() for path in paths]
+    return _write(jobs, {"test": test}, sources, out, settings, say)
+
+
+def import_coco(
+    root: Path, out: Path, settings: Sequence[str], say: Callable[[str], None] = print
+) -> Dataset:
+    """Make a data set of images whose objects are outlined in COCO's form, of one class.
+
+    - Images of a file with ``test`` or ``val`` in its name, as COCO has it, are those of the
+      test or of validation; what no such file names is shared out as the settings say.
+    - Overlaps are treated, and ``instances.json`` is written, as by `import_livecell`.
+
+    Parameters
+    ----------
+    root : Path
+        Holds the images and, beside or below them, the JSON files.
+    out, settings, say
+        As of `import_livecell`.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    CellidError
+        If there is no JSON file or one holds something else, and as
+        `cellid.workflows.labelling.label`.
+    """
+    files = sorted(root.rglob("*.json"))
+    if not files:
+        raise CellidError(
+            root,
+            expected="images, and JSON files with their outlines",
+            got=list_names(root),
+            remedy="give the folder that holds both",
+        )
+    jobs: dict[Path, Job] = {}
+    named: dict[str, list[Path]] = {"test": [], "validation": []}
+    for path in files:
+        found = find_pairs(root, path, InputSettings())
+        say(f"{path.name}: {found.describe()}")
+        for pair in found.pairs:
+            jobs.setdefault(pair.phase, Job(pair))
+        for split, word in {"test": "test", "validation": "val"}.items():
+            if re.search(f"(?<![a-z]){word}", path.stem.lower()):
+                named[split] += [pair.phase for pair in found.pairs]
+    return _write(jobs, named, files, out, settings, say)
+
+
+def _write(
+    jobs: Mapping[Path, Job],
+    named: Mapping[str, Sequence[Path]],
+    files: Sequence[Path],
+    out: Path,
+    settings: Sequence[str],
+    say: Callable[[str], None],
+) -> Dataset:
+    """Write the data set of images, some of which are named for a split, and its exact objects."""
+    overrides = [
+        f"split.{split}_ids={_name_files(chosen, jobs)}"
+        for split, chosen in named.items()
+        if chosen
+    ]
     recipe = load_recipe("study", None, [*overrides, *settings])
-    sources = tuple(str(path.resolve()) for paths in files.values() for path in paths)
+    sources = tuple(str(path.resolve()) for path in files)
     dataset = label_pairs(list(jobs.values()), sources, out, recipe, say=say)
     outlines = {str(path): job.pair.outlines for path, job in jobs.items() if job.pair.outlines}
-    write_coco(out / "instances.json", _crop_outlines(dataset, outlines), ["cell"])
+    write_coco(out / INSTANCES, _crop_outlines(dataset, outlines), CLASS_NAMES)
     return dataset
 
 
@@ -123,7 +187,5 @@ def _crop_outlines(dataset: Dataset, outlines: Mapping[str, Outlines]) -> Iterat
     """Yield all objects of each crop, those cut by its border too."""
     for row in dataset.manifest.itertuples():
         whole = outlines[row.file].fill((row.y1, row.x1))
-        objects = pixel_instances(whole.crop(row.y0, row.x0, row.y1, row.x1, 0.0)[0])
-        yield CocoImage(
-            f"{row.id}.tif", objects.frame, objects.boxes, objects.classes, encode_runs(objects)
-        )
+        objects, _ = whole.crop(row.y0, row.x0, row.y1, row.x1, 0.0)
+        yield describe_objects(f"{row.id}.tif", objects)

@@ -213,6 +213,33 @@ def test_livecell_may_be_cut_into_crops(
         importer.main(["livecell", str(tmp_path / "set"), "--out", str(tmp_path / "other")])
 
 
+def test_any_images_with_outlines_of_coco_are_imported_as_their_files_share_them_out(
+    importer: ModuleType, tmp_path: Path
+) -> None:
+    root = tmp_path / "nuclei"
+    cells = [square(10, 10, 12), square(16, 16, 10)]
+    names = {"instances_train2017": "abcd", "instances_val2017": "ef", "latest_test": "g"}
+    (root / "annotations").mkdir(parents=True)
+    for file, images in names.items():
+        for name in images:
+            write_png(root / "png" / f"{name}.png", draw_field(ord(name))[0][..., 0])
+        livecell_file(root, "one", [(name, cells) for name in images])
+        (root / "livecell_coco_one.json").rename(root / "annotations" / f"{file}.json")
+    importer.main(["coco", str(root), "--out", str(tmp_path / "set")])
+    dataset = read_dataset(tmp_path / "set")
+    split = {Path(row.file).stem: row.split for row in dataset.manifest.itertuples()}
+    assert split == {
+        **dict.fromkeys("abcd", "train"),
+        **dict.fromkeys("ef", "validation"),
+        "g": "test",
+    }
+    whole = read_outlines(tmp_path / "set" / "instances.json")
+    areas_px = [each.fill((80, 96)).areas_px.tolist() for each in whole.values()]
+    assert areas_px == [[144, 100]] * 7
+    with pytest.raises(SystemExit, match="JSON files with their outlines"):
+        importer.main(["coco", str(root / "png"), "--out", str(tmp_path / "other")])
+
+
 @pytest.mark.real
 def test_real_livecell(importer: ModuleType, test_data: Path, tmp_path: Path) -> None:
     root = test_data / "livecell_subset"
