@@ -13,6 +13,7 @@ import pandas as pd
 
 from cellid.apps.runs import OfferedRun
 from cellid.config import InputSettings, OutputSettings, PageSettings
+from cellid.dataset import INSTANCES
 from cellid.errors import CellidError
 from cellid.io.image_file import ImageFile
 from cellid.io.images import open_scenes
@@ -22,7 +23,6 @@ from cellid.models.classifier import Classifier
 from cellid.report.classifier import PATCHES
 from cellid.report.markup import count
 from cellid.workflows.any_run import AnyRun, at_threshold, predict_files
-from cellid.workflows.instance_tables import INSTANCES
 from cellid.workflows.object_tables import CELLS, COUNTS, OBJECTS
 from cellid.workflows.prediction import Tell, tell_problems
 from cellid.workflows.unlike import UnlikeFrames, tell_unlike

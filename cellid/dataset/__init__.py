@@ -9,6 +9,7 @@ from cellid.dataset.corrections import (
 )
 from cellid.dataset.folder import (
     ALL,
+    INSTANCES,
     Dataset,
     DatasetInfo,
     DatasetWriter,
@@ -21,6 +22,7 @@ from cellid.dataset.splits import assign_folds, assign_splits, mark_duplicates
 __all__ = [
     "ALL",
     "COLUMNS",
+    "INSTANCES",
     "SPLITS",
     "Correction",
     "Dataset",

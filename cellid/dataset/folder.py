@@ -48,7 +48,7 @@ from cellid.types import Labels, Mask, ObjectPixels
 
 VERSION = 2
 INSTANCES = "instances.json"
-"""Holds objects that overlap, of which labels show but the upper ones."""
+"""Of a dataset folder, or of what was found: every object whole, where labels show upper ones alone."""
 ALL = "all"
 """In place of a split: every kept crop."""
 Corrector = Literal["model", "hand"]

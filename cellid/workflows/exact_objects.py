@@ -5,9 +5,6 @@ from cellid.evaluation.instances import pixel_instances
 from cellid.io.coco import CocoImage
 from cellid.types import ObjectPixels
 
-INSTANCES = "instances.json"
-"""The file of a dataset folder, or of a prediction, with every object whole, in COCO's form."""
-
 CLASS_NAMES = ("cell",)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellid.config import InputSettings, OutputSettings
+from cellid.dataset import INSTANCES
 from cellid.errors import CellidError
 from cellid.evaluation.coco import encode_runs
 from cellid.evaluation.instances import pixel_instances
@@ -20,7 +21,6 @@ from cellid.io.tiff_writers import LabelStackWriter
 from cellid.io.writers import new_folder, write_png
 from cellid.models.instance_run import InstanceRun
 from cellid.types import Detections, ObjectPixels
-from cellid.workflows.exact_objects import INSTANCES
 from cellid.workflows.object_tables import COUNTS, OBJECTS
 from cellid.workflows.prediction import (
     Tell,

@@ -12,14 +12,14 @@ from glob import escape
 from pathlib import Path
 
 from cellid.config import InputSettings
-from cellid.dataset import Dataset
+from cellid.dataset import INSTANCES, Dataset
 from cellid.errors import CellidError
 from cellid.io.coco import CocoImage, write_coco
 from cellid.io.folders import list_names
 from cellid.io.outlines import Outlines
 from cellid.io.pairs import find_pairs
 from cellid.recipes import load_recipe
-from cellid.workflows.exact_objects import CLASS_NAMES, INSTANCES, describe_objects
+from cellid.workflows.exact_objects import CLASS_NAMES, describe_objects
 from cellid.workflows.labelling import label_pairs
 from cellid.workflows.pair_labelling import Job
 

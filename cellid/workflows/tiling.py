@@ -17,6 +17,7 @@ from tqdm import tqdm
 from cellid.config import TileSettings
 from cellid.dataset import (
     ALL,
+    INSTANCES,
     Correction,
     Dataset,
     DatasetWriter,
@@ -33,7 +34,7 @@ from cellid.io.outlines import read_outlines
 from cellid.labeling.crop_quality import measure_objects, summarise_objects
 from cellid.report.figures import draw_contact_sheet
 from cellid.types import Labels, Mask
-from cellid.workflows.exact_objects import CLASS_NAMES, INSTANCES, describe_objects
+from cellid.workflows.exact_objects import CLASS_NAMES, describe_objects
 from cellid.workflows.labelling import DUPLICATE
 
 
