@@ -48,7 +48,7 @@ from cellid.types import Labels, Mask, ObjectPixels
 
 VERSION = 2
 INSTANCES = "instances.json"
-"""Of a dataset folder, or of what was found: every object whole, where labels show upper ones alone."""
+"""Of a dataset folder, or of what was found: every object whole, where labels show upper ones."""
 ALL = "all"
 """In place of a split: every kept crop."""
 Corrector = Literal["model", "hand"]
