@@ -28,7 +28,7 @@ from cellid.models.instance_run import InstanceRun
 from cellid.report.detector.scores import DetectionScores
 from cellid.report.explanation import DrawnImage, InstanceExplanation, write_instance_explanation
 from cellid.report.samples import shrink
-from cellid.types import Detections, Labels, Mask, ObjectPixels
+from cellid.types import Detections, Mask, ObjectPixels
 from cellid.workflows.prediction import open_files, tell_problems
 
 _SIDE_PX = 480  # of a picture: the page shows them at less than half of that
@@ -43,13 +43,13 @@ class Scene:
     image : (Y, X) or (Y, X, C) array
         As the camera gave it.
     pixel_size_um : float or None
-    truth : (labels, known) or None
-        (Y, X) int32, and (Y, X) bool: where they are to be believed.
+    truth : (objects, known) or None
+        Of ``known``, (Y, X) bool: where they are to be believed.
     """
 
     image: NDArray[np.generic]
     pixel_size_um: float | None
-    truth: tuple[Labels, Mask] | None = None
+    truth: tuple[ObjectPixels, Mask] | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _list_known(folder: Path, split: str) -> Iterator[SceneSource]:
     dataset = read_dataset(folder)
 
     def read(name: str) -> Scene:
-        truth = dataset.labels(name), ~dataset.uncertain(name)
+        truth = dataset.object_pixels(name), ~dataset.uncertain(name)
         return Scene(dataset.image(name), dataset.info.pixel_size_um, truth)
 
     for row in dataset.crops(split).itertuples():

@@ -46,8 +46,8 @@ def test_the_whole_network_scores_as_it_is_evaluated(
     judged = read_judged_detections(tmp_path / "judged" / "evaluation")
     parts = pd.read_csv(tmp_path / "parts.csv").set_index("part")
     whole = parts.loc["whole"]
-    assert whole["ap_50"] == pytest.approx(judged.coco["mask"].ap_50, abs=1e-3)
-    assert whole["f1"] == pytest.approx(judged.intervals()["f1"].estimate, abs=1e-5)
+    assert whole["ap_50"] == pytest.approx(judged.objects.coco["mask"].ap_50, abs=1e-3)
+    assert whole["f1"] == pytest.approx(judged.objects.intervals()["f1"].estimate, abs=1e-5)
     assert parts["share"].sum() == pytest.approx(1, abs=1e-4)
     rest = parts.drop("whole")
     assert list(rest.index) == [
