@@ -13,8 +13,10 @@ App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 _SHOWN = "sent:"
 _UPLOAD = "/gradio_api/upload"
 # Gradio would give out its own files here, fetch others from the web, and receive past its queue
-_CLOSED = ("/gradio_api/file", "/gradio_api/proxy", "/gradio_api/deep_link", "/gradio_api/stream")
-_CLOSED += ("/gradio_api/component_server", "/gradio_api/process_recording", "/monitoring")
+_CLOSED: tuple[str, ...] = (
+    *("/gradio_api/file", "/gradio_api/proxy", "/gradio_api/deep_link", "/gradio_api/stream"),
+    *("/gradio_api/component_server", "/gradio_api/process_recording", "/monitoring"),
+)
 
 
 class Guard:

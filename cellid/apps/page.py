@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cellid.apps.jobs import check_images, run_job
 from cellid.apps.models import Models
@@ -19,6 +19,11 @@ from cellid.recipes import parse_settings
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when it is imported
 gr = import_extra("gradio", "web")
+
+if TYPE_CHECKING:
+    Request: TypeAlias = Any
+else:
+    Request = gr.Request  # by which Gradio knows where to give one
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
@@ -148,9 +153,7 @@ class _Actions:
         slider = gr.update(value=offered.threshold, minimum=offered.least_threshold)
         return show_note(offered.describe()), slider
 
-    def take(
-        self, sent: list[str] | None, axes: str | None, request: gr.Request
-    ) -> tuple[str, Any]:
+    def take(self, sent: list[str] | None, axes: str | None, request: Request) -> tuple[str, Any]:
         session = self._session(request)
         session.take([Path(path) for path in sent or ()])
         if not session.images:
@@ -170,7 +173,7 @@ class _Actions:
         name: str,
         threshold: float,
         again: bool,
-        request: gr.Request,
+        request: Request,
         progress: Any = gr.Progress(),  # noqa: B008 - Gradio looks for it here
     ) -> Any:
         """Return results as HTML; ``again`` is of the slider, which there may be none for yet."""
@@ -180,9 +183,11 @@ class _Actions:
         images = session.images
         progress(0, desc="Waiting for the model")
         try:
-            asked = {"axes": axes or None, "phase_channel": channel, "z_plane": z_plane}
-            asked["pixel_size_um"] = pixel_size or None
-            asked = parse_settings(InputSettings, asked, subject="the fields")
+            given = {
+                **{"axes": axes or None, "phase_channel": channel, "z_plane": z_plane},
+                **{"pixel_size_um": pixel_size or None},
+            }
+            settings = parse_settings(InputSettings, given, subject="the fields")
             with session.working() as (out, stop), self._models.borrow(offered.folder) as run:
 
                 def tell(done: int, total: int) -> None:
@@ -190,7 +195,9 @@ class _Actions:
                         raise Stopped
                     progress((done, total), desc="Looking", unit="frames")
 
-                results = run_job(offered, run, images, out, asked, threshold, self._settings, tell)
+                results = run_job(
+                    offered, run, images, out, settings, threshold, self._settings, tell
+                )
                 tell(1, 1)
         except Stopped:
             return show_note("Stopped.")
@@ -202,13 +209,13 @@ class _Actions:
         session.keep(results)
         return show_results(results, offered, session.token)
 
-    def stop(self, request: gr.Request) -> None:
+    def stop(self, request: Request) -> None:
         self._session(request).stop()
 
-    def leave(self, request: gr.Request) -> None:
+    def leave(self, request: Request) -> None:
         self._sessions.end(request.session_hash)
 
-    def _session(self, request: gr.Request) -> Session:
+    def _session(self, request: Request) -> Session:
         if not request.session_hash:
             raise gr.Error("This needs the page, or a client that says its session.")
         return self._sessions.of(request.session_hash)

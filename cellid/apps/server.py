@@ -102,7 +102,6 @@ def build_app(offered: Mapping[str, OfferedRun], settings: PageSettings, root: P
 
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.get(RESULTS + "/{token}/{name:path}")
     def give_out(token: str, name: str) -> Any:
         found = sessions.find(token, name)
         if found is None or not found.is_file():
@@ -113,6 +112,7 @@ def build_app(offered: Mapping[str, OfferedRun], settings: PageSettings, root: P
             found, filename=found.name, content_disposition_type=kind, headers=headers
         )
 
+    app.add_api_route(RESULTS + "/{token}/{name:path}", give_out)
     most_bytes = int(settings.max_upload_mb * 1e6)
     page = build_page(offered, Models(settings.models_kept), sessions, settings)
     app = gr.mount_gradio_app(
@@ -169,6 +169,7 @@ def _listen(settings: PageSettings) -> socket.socket:
         listening = socket.socket(family)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen()  # a browser that comes before the server has started waits
     except OSError as error:
         raise CellidError(
             f"--host {settings.host} --port {settings.port}",

@@ -129,7 +129,8 @@ class Sessions:
             sessions = list(self._sessions.values())
         for session in sessions:
             results = session.results
-            if results and secrets.compare_digest(session.token, token) and name in results.files:
+            known = secrets.compare_digest(session.token.encode(), token.encode())
+            if results and known and name in results.files:
                 return results.folder / name
         return None
 
