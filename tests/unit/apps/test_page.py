@@ -207,10 +207,12 @@ def test_the_page_in_a_browser(
     before = set((root / "sessions").iterdir())
     browser.open(address)
     wait("!!document.querySelector('.welcome')")
-    page = browser.send("DOM.getDocument")["root"]["nodeId"]
-    inputs = browser.send("DOM.querySelector", nodeId=page, selector="input[type=file]")
+    time.sleep(1)  # Gradio draws its parts anew while it starts
+    inputs = browser.send(
+        "Runtime.evaluate", expression="document.querySelector('input[type=file]')"
+    )["result"]
     files = [str(draw("a b.tif", 2, 4, 3))]
-    browser.send("DOM.setFileInputFiles", nodeId=inputs["nodeId"], files=files)
+    browser.send("DOM.setFileInputFiles", objectId=inputs["objectId"], files=files)
     wait("document.body.innerText.includes('1 file, 3 frames, 240×64 pixels')")
     press = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('{}')).click()"
     browser.evaluate(press.format("Find and count"))
