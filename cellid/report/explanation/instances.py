@@ -34,6 +34,8 @@ from cellid.types import Frame
 
 PARTS, CHANNELS = "parts.csv", "channels.csv"
 
+_HOTTEST = 0.99  # share of the places that the last colour is above
+
 _COLUMNS = (
     "Part",
     "Share of activation",
@@ -71,13 +73,14 @@ _NO_TRUTH = """
 whose own scores are therefore 1: they say how much the result changes without a part, not whether
 it becomes worse.</p>"""
 _MAPS_NOTE = """
-<p class=note>Channels are averaged without their signs and coloured from the least to the most of
-each picture, which its caption tells: colours of two pictures do not compare. Objectness and masks
-are probabilities: of the surest anchor of a place, and of the object in its box. The box head's
-boxes have the mean of its last hidden layer.</p>"""
+<p class=note>Channels are averaged without their signs and coloured from the least of a
+picture to what one place in a hundred exceeds, as its caption tells: colours of two pictures do not
+compare. Objectness and masks are probabilities: of the surest anchor of a place, and of the object
+in its box. The box head's boxes have the mean of its last hidden layer. Large images go through the
+network in tiles, whose borders may show.</p>"""
 _PLACES_NOTE = """
 <p class=note>How much of the features each place lets pass, from 0 to 1 (CBAM, Woo et al.,
-ECCV 2018), coloured from the least to the most of each picture.</p>"""
+ECCV 2018), coloured as activations are below.</p>"""
 _CHANNELS_NOTE = """
 <p class=note>How much of each channel passes, mean over images; bars count channels. Weights that
 are all alike choose nothing. {table} has them all.</p>"""
@@ -285,8 +288,10 @@ def _write_activations(explanation: InstanceExplanation) -> str:
 def _show_maps(drawn: DrawnImage, maps: Mapping[str, Frame]) -> str:
     figures = []
     for name, values in maps.items():
-        low, high = float(values.min()), float(values.max())
-        share = (values - low) / (high - low or 1.0)
+        low, high = float(values.min()), float(np.quantile(values, _HOTTEST))
+        if high == low:  # all but a few places are alike
+            high = float(values.max())
+        share = np.clip((values - low) / (high - low or 1.0), 0, 1)
         picture = data_uri("jpeg", encode_jpeg(lay_heat(drawn.image, share)))
         caption = f"<b>{name_part(name)}</b>{low:.2g} to {high:.2g}"
         figures.append(make_picture(picture, f"{name_part(name)}: {drawn.name}", caption))
