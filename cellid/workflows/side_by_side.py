@@ -68,7 +68,7 @@ def evaluate_side_by_side(
         for name in tqdm(images["id"], desc=run.folder.name, unit="image"):
             drawn, image = dataset.object_pixels(name), dataset.image(name)
             begin = time.perf_counter()
-            found = _find(run, image, dataset.info.pixel_size_um)
+            found = find_instances(run, image, dataset.info.pixel_size_um)
             seconds.append(time.perf_counter() - begin)
             known = ~dataset.uncertain(name)
             pairs[name] = pair_found(drawn, known, found, recipe.objects.min_area_px)
@@ -80,7 +80,10 @@ def evaluate_side_by_side(
     return write_side_by_side(contenders, split, out)
 
 
-def _find(run: Run | ObjectRun, image: NDArray[Any], pixel_size_um: float | None) -> Instances:
+def find_instances(
+    run: Run | ObjectRun, image: NDArray[Any], pixel_size_um: float | None
+) -> Instances:
+    """Return what a training finds in an image, each with how sure it is."""
     if isinstance(run, ObjectRun):
         return detected_instances(
             run.detect(image, pixel_size_um), (image.shape[0], image.shape[1])
