@@ -96,7 +96,9 @@ def build_page(
                     info="It begins where it was best in training. Higher: fewer, surer ones.",
                 )
                 with gr.Row():
-                    start = gr.Button("Find and count", variant="primary", scale=3)
+                    start = gr.Button(
+                        "Find and count", variant="primary", scale=3, interactive=False
+                    )
                     stop = gr.Button("Stop", scale=1, min_width=80)
             with gr.Column(scale=4, min_width=320):
                 results = gr.HTML(show_welcome(), elem_classes="results", min_height=320)
@@ -105,7 +107,7 @@ def build_page(
         files.change(
             actions.take,
             [files, axes],
-            [understood, results],
+            [understood, results, start],
             concurrency_limit=None,
             show_progress="hidden",
             api_name="take",
@@ -153,16 +155,21 @@ class _Actions:
         slider = gr.update(value=offered.threshold, minimum=offered.least_threshold)
         return show_note(offered.describe()), slider
 
-    def take(self, sent: list[str] | None, axes: str | None, request: Request) -> tuple[str, Any]:
+    def take(
+        self, sent: list[str] | None, axes: str | None, request: Request
+    ) -> tuple[str, str, Any]:
+        """Return what was understood, an empty place for results, and the button to go on."""
         session = self._session(request)
         session.take([Path(path) for path in sent or ()])
+        # Until now the button waited: a job that begins before its images are here is stopped
+        ready = gr.update(interactive=bool(session.images))
         if not session.images:
-            return show_note("No image yet."), show_welcome()
+            return show_note("No image yet."), show_welcome(), ready
         try:
             told = check_images(session.images, InputSettings(axes=axes or None), self._settings)
         except CellidError as error:
-            return show_error(error, session.images[0].parent), show_welcome()
-        return show_note(told), show_welcome()
+            return show_error(error, session.images[0].parent), show_welcome(), ready
+        return show_note(told), show_welcome(), ready
 
     def find(
         self,

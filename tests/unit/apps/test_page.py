@@ -208,14 +208,16 @@ def test_the_page_in_a_browser(
     browser.open(address)
     wait("!!document.querySelector('.welcome')")
     time.sleep(1)  # Gradio draws its parts anew while it starts
+    start = "[...document.querySelectorAll('button')].find(b => b.innerText == 'Find and count')"
+    assert browser.evaluate(f"{start}.disabled")  # there is nothing to look at yet
     inputs = browser.send(
         "Runtime.evaluate", expression="document.querySelector('input[type=file]')"
     )["result"]
     files = [str(draw("a b.tif", 2, 4, 3))]
     browser.send("DOM.setFileInputFiles", objectId=inputs["objectId"], files=files)
     wait("document.body.innerText.includes('1 file, 3 frames, 240×64 pixels')")
-    press = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('{}')).click()"
-    browser.evaluate(press.format("Find and count"))
+    wait(f"!{start}.disabled")
+    browser.evaluate(f"{start}.click()")
     wait("document.querySelector('.viewer img')?.naturalWidth === 240")
     assert "2 to 4 nuclei" in browser.evaluate("document.querySelector('.results').innerText")
     first = browser.evaluate("document.querySelector('.viewer img').src")
