@@ -10,6 +10,7 @@ from cellid.dataset import Dataset
 from cellid.explain.ablation import ALL_ATTENTION, Ablation, Ablator, plan_ablations
 from cellid.explain.instances import InstanceExplainer, Strength
 from cellid.explain.parts import Anatomy, show_activations, show_attention, weigh_channels_of
+from cellid.imaging.mini_tiles import choose_tiling
 from cellid.models.detector import pad_image
 from cellid.models.instance_run import InstanceRun
 from cellid.models.mask_detector import MaskDetector
@@ -174,13 +175,14 @@ def test_tiles_are_put_together_and_the_whole_is_what_the_run_finds(
     assert explained.strengths["layer1"].n_values > 16 * 16 * 8
     assert not explained.channels
     shown = explained.activations["layer1"]
-    left, right = (
-        explainer.anatomy.activations(explainer.anatomy.look(tile), explained.found[None])
-        for tile in (prepared[:, :64], prepared[:, -64:])
-    )
+    tiling = choose_tiling(prepared.shape, tiny_instances.config.recipe.predict.tiles)
+    assert len(tiling.tiles) == 2
+    for (y0, x0, y1, x1), (row, column) in zip(tiling.tiles, ((0, 0), (15, 12)), strict=True):
+        seen = explainer.anatomy.look(prepared[y0:y1, x0:x1])
+        values = explainer.anatomy.activations(seen, explained.found[None])["layer1"]
+        at = shown[y0 + 4 * row, x0 + 4 * column]
+        assert at == pytest.approx(np.abs(values[row, column]).mean(), rel=1e-4)
     assert shown.shape == prepared.shape
-    assert shown[0, 0] == pytest.approx(np.abs(left["layer1"])[0, 0].mean(), rel=1e-4)
-    assert shown[60, 68] == pytest.approx(np.abs(right["layer1"])[15, 15].mean(), rel=1e-4)
     assert not explainer.explain(prepared, draw=False).activations
 
 
