@@ -25,6 +25,7 @@ from cellid.report.page import make_page
 from cellid.report.summary import SEEN, describe_intervals
 
 _SHOWN = 4  # images, those first in which the trainings differ most
+_IN_TABLE = ("ap_50", "ap")  # of COCO's scores; the file has all
 _NOTE = """
 <p class=note>{things} are matched one to one where they share at least {iou:.0%} of their joint
 area. AP is COCO's, of scored objects, at most {most} an image. A U-Net scores no object: it is
@@ -95,8 +96,8 @@ def write_side_by_side(contenders: Sequence[Contender], split: str, out: Path) -
     )
     unit = "group" if n_groups < len(images) else "image"
     text = (
-        f"<p>{count(len(contenders), 'training')} judged on {count(len(images), 'image')} "
-        f"{SEEN[split]}: {count(int(intervals[0]['n_true'].estimate), 'object')} drawn there.</p>"
+        f"<p>Each training was judged on {count(len(images), 'image')} {SEEN[split]}: "
+        f"{count(int(intervals[0]['n_true'].estimate), 'object')} drawn there.</p>"
     )
     sections = {
         "Scores": text
@@ -120,13 +121,14 @@ def _tabulate(contenders: Sequence[Contender], intervals: Sequence[dict[str, Int
             [
                 text_cell(each.name),
                 text_cell(each.kind),
-                *(number_cell(name, getattr(coco, name)) for name in COCO),
+                *(number_cell(name, getattr(coco, name)) for name in _IN_TABLE),
                 *(interval_cell(name, scores[name]) for name in COLUMNS),
                 number_cell("n_found", scores["n_found"].estimate),
                 value_cell(each.seconds, ".2f"),
             ]
         )
-    heads = ["Training", "Network", *COCO.values(), *COLUMNS.values(), "Found", "Seconds an image"]
+    scores = [*(COCO[name] for name in _IN_TABLE), *COLUMNS.values()]
+    heads = ["Training", "Network", *scores, "Found", "Seconds an image"]
     return make_table(heads, [("", rows)])
 
 
