@@ -17,7 +17,7 @@ from functools import partial
 
 try:  # before TensorFlow: the other way about, the two crash
     import torch
-    from torchvision.models.detection import RetinaNet, maskrcnn_resnet50_fpn
+    from torchvision.models.detection import MaskRCNN, RetinaNet
     from torchvision.models.detection.anchor_utils import AnchorGenerator
     from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
     from torchvision.ops.feature_pyramid_network import LastLevelP6P7
@@ -140,9 +140,9 @@ def time_their_boxes(steps: int) -> tuple[float, float]:
 
 
 def time_their_masks(steps: int) -> tuple[float, float]:
-    settings = {"weights": None, "weights_backbone": None, "trainable_backbone_layers": 5}
-    settings["box_detections_per_img"] = N_FOUND
-    return time_theirs(maskrcnn_resnet50_fpn(num_classes=2, **settings), steps)
+    features = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=5)
+    most = {"box_detections_per_img": N_FOUND}
+    return time_theirs(MaskRCNN(features, num_classes=2, **most), steps)
 
 
 def time_theirs(model: "torch.nn.Module", steps: int) -> tuple[float, float]:

@@ -127,8 +127,8 @@ def _tabulate(contenders: Sequence[Contender], intervals: Sequence[dict[str, Int
                 value_cell(each.seconds, ".2f"),
             ]
         )
-    scores = [*(COCO[name] for name in _IN_TABLE), *COLUMNS.values()]
-    heads = ["Training", "Network", *scores, "Found", "Seconds an image"]
+    named = [*(COCO[name] for name in _IN_TABLE), *COLUMNS.values()]
+    heads = ["Training", "Network", *named, "Found", "Seconds an image"]
     return make_table(heads, [("", rows)])
 
 
