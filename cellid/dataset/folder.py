@@ -128,11 +128,10 @@ class Dataset:
 
     def object_pixels(self, crop_id: str) -> ObjectPixels:
         """Return the objects in force of a crop, with all their pixels where they overlap."""
-        labels = self.labels(crop_id)
         name = f"{crop_id}.tif"
         if self._correction(crop_id) or name not in self._outlines:
-            return ObjectPixels.of_labels(labels)
-        return self._outlines[name].fill((labels.shape[0], labels.shape[1]))
+            return ObjectPixels.of_labels(self.labels(crop_id))
+        return self._outlines[name].fill(open_image(self._file("labels", crop_id)).plane_shape)
 
     def first_labels(self, crop_id: str) -> Labels:
         """Return the instance labels of a crop before any correction, (Y, X) int32."""

@@ -8,7 +8,6 @@ from tqdm import tqdm
 
 from cellid.config import DetectorRecipe, InstanceRecipe
 from cellid.dataset import Dataset
-from cellid.errors import CellidError
 from cellid.io.coco import write_coco
 from cellid.io.folder_writers import replacing_folder
 from cellid.io.writers import write_json, write_table
@@ -19,7 +18,7 @@ from cellid.report.scoring import ABOUT
 from cellid.training.train_detector import train_detector
 from cellid.training.train_instances import train_instances
 from cellid.types import Detections
-from cellid.workflows.evaluation import EVALUATION, describe_evaluation
+from cellid.workflows.evaluation import EVALUATION, describe_evaluation, judged_crops
 from cellid.workflows.gate_curve import trace_gate
 from cellid.workflows.instance_tables import outline
 from cellid.workflows.training import prepare_run_folder
@@ -88,14 +87,7 @@ def evaluate_detector(
         If the split is empty.
     """
     out = out or run.folder
-    crops = dataset.crops(split)
-    if crops.empty:
-        raise CellidError(
-            dataset.folder,
-            expected=f"kept images in the {split} split",
-            got="none",
-            remedy="name images for it with split.test_ids, or give more images",
-        )
+    crops = judged_crops(dataset, split)
     folder, pixel_size_um = out / EVALUATION, dataset.info.pixel_size_um
     with replacing_folder(folder, overwrite=True) as temporary:
         tables, outlines = [], []

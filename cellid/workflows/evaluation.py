@@ -61,6 +61,25 @@ def judged_part(run: Run, dataset: Dataset) -> Dataset:
     return dataset.only_line(only) if only in set(dataset.manifest["line"]) else dataset
 
 
+def judged_crops(dataset: Dataset, split: str) -> pd.DataFrame:
+    """Return the manifest's rows of the kept crops of a split.
+
+    Raises
+    ------
+    CellidError
+        If there are none.
+    """
+    crops = dataset.crops(split)
+    if crops.empty:
+        raise CellidError(
+            dataset.folder,
+            expected=f"kept crops in the {split} split",
+            got="none",
+            remedy="name fields for it with split.test_ids, or give more fields",
+        )
+    return crops
+
+
 def choose_split(dataset: Dataset, say: Callable[[str], None]) -> str:
     """Return the split to score on: the test, or validation, said aloud, where there is none."""
     if not dataset.crops("test").empty:
@@ -93,14 +112,7 @@ def predict_split(run: Run, dataset: Dataset, split: str, folder: Path) -> Path:
     CellidError
         If the split is empty.
     """
-    crops = dataset.crops(split)
-    if crops.empty:
-        raise CellidError(
-            dataset.folder,
-            expected=f"kept crops in the {split} split",
-            got="none",
-            remedy="name fields for it with split.test_ids, or give more fields",
-        )
+    crops = judged_crops(dataset, split)
     scale, counts = run.input_scale(dataset.info.pixel_size_um), []
     with replacing_folder(folder, overwrite=True) as temporary:
         for crop_id in tqdm(crops["id"], desc=f"predict {split}", unit="crop"):

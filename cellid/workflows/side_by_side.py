@@ -12,12 +12,12 @@ from tqdm import tqdm
 
 from cellid.dataset import Dataset
 from cellid.dataset.instances import pair_found
-from cellid.errors import CellidError
 from cellid.evaluation.instances import Instances, detected_instances, label_instances
 from cellid.models.detector import DetectorRun, ObjectRun
 from cellid.models.run import Run
 from cellid.prediction import find_nuclei
 from cellid.report.detector import Contender, JudgedObjects, write_side_by_side
+from cellid.workflows.evaluation import judged_crops
 
 _NETWORKS = {"unet": "U-Net", "c-resunet": "c-ResUnet"}
 
@@ -52,14 +52,7 @@ def evaluate_side_by_side(
     CellidError
         If the split is empty.
     """
-    images = dataset.crops(split)
-    if images.empty:
-        raise CellidError(
-            dataset.folder,
-            expected=f"kept images in the {split} split",
-            got="none",
-            remedy="name images for it with split.test_ids, or give more images",
-        )
+    images = judged_crops(dataset, split)
     recipe = next(run.config.recipe for run in runs if isinstance(run, ObjectRun))
     by = "box" if any(isinstance(run, DetectorRun) for run in runs) else "mask"
     contenders = []
