@@ -97,6 +97,9 @@ def test_suggestions_change_nothing_and_application_mends_the_labels(
     tiny_recipe: Recipe,
     tmp_path: Path,
 ) -> None:
+    unknown = np.zeros((64, 72), np.int32)
+    unknown[:2, :2] = 1
+    write_labels(dataset.folder / "uncertain" / "f1.tif", unknown)
     suggested = correct(dataset, tmp_path / "out", in_mode(tiny_recipe, "suggest"), quiet)
     assert suggested.manifest.equals(dataset.manifest)
     table = pd.read_csv(dataset.folder / "corrected" / "model" / "proposals.csv")
@@ -112,6 +115,7 @@ def test_suggestions_change_nothing_and_application_mends_the_labels(
         true = tiny_dataset.labels(crop_id) > 0
         np.testing.assert_array_equal(applied.labels(crop_id) > 0, true)
     np.testing.assert_array_equal(applied.labels("f8"), dataset.labels("f8"))
+    assert applied.uncertain("f1")[:2, :2].all()  # a model does not know better
     assert undo_corrections(applied, "model").manifest.equals(dataset.manifest)
 
 
