@@ -9,6 +9,7 @@ from typing import Any
 
 _HOME = {
     "CellidError": "cellid.errors",
+    "PredictionJob": "cellid.workflows.prediction_job",
     "Source": "cellid.workflows.labelling",
     "evaluate": "cellid.workflows.evaluation",
     "find_nuclei": "cellid.prediction",

@@ -23,8 +23,14 @@ from cellid.models.classifier import Classifier
 from cellid.report.classifier import PATCHES
 from cellid.report.markup import count
 from cellid.workflows.any_run import AnyRun, at_threshold, predict_files
-from cellid.workflows.object_tables import CELLS, COUNTS, OBJECTS
-from cellid.workflows.prediction import Tell, tell_problems
+from cellid.workflows.object_tables import CELLS
+from cellid.workflows.prediction_job import (
+    COUNTS,
+    OBJECTS,
+    PredictionJob,
+    Tell,
+    tell_problems,
+)
 from cellid.workflows.unlike import UnlikeFrames, tell_unlike
 
 ZIP = "results.zip"
@@ -159,7 +165,7 @@ def run_job(
         Rounded as it is shown, the run's own is taken as it was tuned.
     limits : PageSettings
     tell : callable or None
-        As in `predict_files`.
+        As of `PredictionJob`.
 
     Raises
     ------
@@ -171,9 +177,8 @@ def run_job(
         threshold = offered.threshold
     said: list[str] = []
     outputs = OutputSettings(every_overlay=True)
-    problems = predict_files(
-        at_threshold(run, threshold), images, out, settings, outputs, say=said.append, tell=tell
-    )
+    job = PredictionJob(images, out, settings, outputs, say=said.append, tell=tell)
+    problems = predict_files(at_threshold(run, threshold), job)
     counts = _count_frames(out, run)
     warnings: list[str] = []
     tell_problems(problems, warnings.append)

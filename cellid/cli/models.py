@@ -158,17 +158,21 @@ def predict(
     start_keras()
     from cellid.io.mask_files import MaskFiles
     from cellid.workflows.any_run import at_threshold, load_any_run, predict_files
+    from cellid.workflows.prediction_job import PredictionJob
 
     loaded = load_any_run(run)
-    problems = predict_files(
-        loaded if threshold is None else at_threshold(loaded, threshold),
+    job = PredictionJob(
         images,
         out,
         InputSettings(axes=axes, phase_channel=channel, pixel_size_um=pixel_size),
         OutputSettings(overlays=not no_overlays, probability=probability),
+        overwrite,
+    )
+    problems = predict_files(
+        loaded if threshold is None else at_threshold(loaded, threshold),
+        job,
         _open_gate(gate, gate_threshold),
         MaskFiles.of(cells) if cells else None,
-        overwrite,
     )
     made = {
         "segment": "counts: {0}/counts.csv; nuclei: {0}/objects.csv; labels: {0}/labels",

@@ -1,12 +1,11 @@
 """Trained runs of every kind: each loaded, set and used on files as what it is for asks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import copy
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from cellid.config import InputSettings, OutputSettings
 from cellid.io.mask_files import MaskFiles
 from cellid.models.classifier import Classifier, load_classifier
 from cellid.models.detector import DetectorRun, load_detector
@@ -17,7 +16,8 @@ from cellid.runs import RunConfig, read_task
 from cellid.workflows.classification import predict_classes
 from cellid.workflows.instance_tables import predict_instances
 from cellid.workflows.object_tables import predict_objects
-from cellid.workflows.prediction import Tell, predict
+from cellid.workflows.prediction import predict
+from cellid.workflows.prediction_job import PredictionJob
 
 AnyRun: TypeAlias = Run | Classifier | DetectorRun | InstanceRun
 
@@ -55,16 +55,7 @@ def at_threshold(run: AnyRun, threshold: float) -> AnyRun:
 
 
 def predict_files(
-    run: AnyRun,
-    images: Sequence[Path],
-    out: Path,
-    settings: InputSettings,
-    outputs: OutputSettings,
-    gate: Gate | None = None,
-    cells: MaskFiles | None = None,
-    overwrite: bool = False,
-    say: Callable[[str], None] = print,
-    tell: Tell | None = None,
+    run: AnyRun, job: PredictionJob, gate: Gate | None = None, cells: MaskFiles | None = None
 ) -> dict[str, str]:
     """Find in image files what a run is for: the workflow of its kind.
 
@@ -72,11 +63,9 @@ def predict_files(
     for ``gate`` and ``cells``, of `cellid.workflows.object_tables.predict_objects`.
     """
     if isinstance(run, DetectorRun):
-        return predict_objects(
-            run, images, out, settings, outputs, gate, cells, overwrite, say, tell
-        )
+        return predict_objects(run, job, gate, cells)
     if isinstance(run, InstanceRun):
-        return predict_instances(run, images, out, settings, outputs, overwrite, say, tell)
+        return predict_instances(run, job)
     if isinstance(run, Classifier):
-        return predict_classes(run, images, out, settings, outputs, overwrite, say, tell)
-    return predict(run, images, out, settings, outputs, overwrite, say, tell)
+        return predict_classes(run, job)
+    return predict(run, job)

@@ -1,38 +1,28 @@
 """Classifiers of patches: trained, scored and used on files."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from cellid.config import ClassifierRecipe, InputSettings, OutputSettings
+from cellid.config import ClassifierRecipe
 from cellid.dataset import ALL
 from cellid.dataset.patches import PatchSource, open_patches
 from cellid.errors import CellidError
 from cellid.imaging.overlay import lay_heat, stretch_contrast
 from cellid.imaging.patches import average_patches, patch_boxes
 from cellid.io.folder_writers import replacing_folder
-from cellid.io.frames import read_frame
-from cellid.io.image_file import ImageFile
-from cellid.io.names import safe_names
-from cellid.io.tiff_writers import StackWriter
-from cellid.io.writers import new_folder, write_json, write_png, write_table
+from cellid.io.writers import write_json, write_png, write_table
 from cellid.models.classifier import Classifier, classify
 from cellid.report.classifier import PATCHES, write_classifier_report
 from cellid.report.scoring import ABOUT
 from cellid.training.train_classifier import train_classifier
 from cellid.workflows.evaluation import EVALUATION, describe_evaluation
-from cellid.workflows.prediction import (
-    Tell,
-    appending_table,
-    counting_frames,
-    open_files,
-    overlay_file,
-    tell_problems,
-)
+from cellid.workflows.prediction_job import FrameResult, JobFile, OpenJob, PredictionJob
 from cellid.workflows.training import prepare_run_folder
 
 
@@ -110,36 +100,15 @@ def evaluate_classifier(
     return write_classifier_report(run.folder, folder, out)
 
 
-def predict_classes(
-    run: Classifier,
-    images: Sequence[Path],
-    out: Path,
-    settings: InputSettings,
-    outputs: OutputSettings,
-    overwrite: bool = False,
-    say: Callable[[str], None] = print,
-    tell: Tell | None = None,
-) -> dict[str, str]:
+def predict_classes(run: Classifier, job: PredictionJob) -> dict[str, str]:
     """Say of overlapping patches of image files how probable objects in them are.
 
     Parameters
     ----------
     run : Classifier
-    images : sequence of Path
-        Images, stacks, or folders of them.
-    out : Path
-        Gets `patches.csv`, a row a patch, and `overlays/NAME.png`.
-    settings : InputSettings
-        Axes, channel and pixel size.
-    outputs : OutputSettings
-        What is written besides the table: overlays, or `probability/NAME.tif`, the mean
-        probability of the patches over each pixel.
-    overwrite : bool
-        Replace files that are there.
-    say : callable
-        Told what was understood.
-    tell : callable or None
-        Told after every frame how many are done, and of how many; what it raises ends the work.
+    job : PredictionJob
+        Its folder gets `patches.csv`, a row a patch, overlays and, if wanted,
+        `probability/NAME.tif`, the mean probability of the patches over each pixel.
 
     Returns
     -------
@@ -149,61 +118,34 @@ def predict_classes(
     Raises
     ------
     CellidError
-        If there is nothing to predict, or ``out`` holds files.
+        As `OpenJob`.
     """
-    files, problems = open_files(images, settings, say)
-    new_folder(out, overwrite)
-    names = safe_names(file.name for file in files)
-    with (
-        appending_table(out / PATCHES) as write_rows,
-        counting_frames(files, tell) as count_frame,
-    ):
-        for name, file in zip(names, files, strict=True):
-            try:
-                for rows in _predict_file(run, file, name, out, settings, outputs):
-                    write_rows(rows)
-                    count_frame()
-            except CellidError as error:
-                problems[str(file.path)] = str(error)
-    tell_problems(problems, say)
-    return problems
+    files = OpenJob(job)
+    for _ in files.predict((PATCHES,), partial(_predict_file, run)):
+        pass
+    return files.tell_problems()
 
 
-def _predict_file(
-    run: Classifier,
-    file: ImageFile,
-    name: str,
-    out: Path,
-    settings: InputSettings,
-    outputs: OutputSettings,
-) -> Iterator[pd.DataFrame]:
+def _predict_file(run: Classifier, file: JobFile) -> Iterator[FrameResult]:
     """Write the images of one file; yield each frame's rows."""
-    recipe, pixel_size_um = run.config.recipe, settings.pixel_size_um or file.pixel_size_um
-    size_px = run.patch_px(pixel_size_um)
+    recipe = run.config.recipe
+    size_px = run.patch_px(file.pixel_size_um)
     classes = np.array([recipe.patches.negative, recipe.patches.positive])
     with ExitStack() as stack:
-        maps = (
-            stack.enter_context(
-                StackWriter(out / "probability" / f"{name}.tif", file.n_frames, pixel_size_um)
-            )
-            if outputs.probability
-            else None
-        )
-        for number in range(file.n_frames):
-            image = read_frame(file, number, settings)
+        maps = file.probability_writer(stack)
+        for number in range(file.source.n_frames):
+            image = file.read(number)
             boxes = patch_boxes(image.shape, size_px, recipe.predict.overlap)
             probabilities = classify(run, run.prepare(image), boxes, size_px)
             heat = average_patches(probabilities, boxes, image.shape)
             if maps is not None:
                 maps.write(heat)
-            if picture := overlay_file(out, name, number, outputs):
+            if picture := file.overlay(number):
                 write_png(picture, lay_heat(stretch_contrast(image), heat))
             rows = pd.DataFrame(boxes, columns=["y0", "x0", "y1", "x1"])
-            rows.insert(0, "file", file.label)
-            rows.insert(1, "frame", number)
             rows["probability"] = probabilities.round(5)
             rows["class"] = classes[(probabilities >= run.config.threshold).astype(int)]
-            yield rows
+            yield FrameResult(file, {PATCHES: file.place(number, rows)})
 
 
 def _check_split(run: Classifier, source: PatchSource, split: str) -> None:

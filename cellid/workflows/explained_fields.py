@@ -16,7 +16,7 @@ from cellid.io.frames import read_frame
 from cellid.io.image_file import ImageFile
 from cellid.models.classifier import Classifier
 from cellid.types import Mask
-from cellid.workflows.prediction import open_files
+from cellid.workflows.prediction_job import open_files
 
 
 @dataclass(frozen=True)

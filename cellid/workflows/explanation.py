@@ -32,7 +32,7 @@ from cellid.report.explanation import (
 )
 from cellid.types import Frame, Mask
 from cellid.workflows.explained_fields import FieldSource, find_fields
-from cellid.workflows.prediction import tell_problems
+from cellid.workflows.prediction_job import tell_problems
 
 _BOX = ["y0", "x0", "y1", "x1"]
 

@@ -29,7 +29,7 @@ from cellid.report.detector.scores import DetectionScores
 from cellid.report.explanation import DrawnImage, InstanceExplanation, write_instance_explanation
 from cellid.report.samples import shrink
 from cellid.types import Detections, Mask, ObjectPixels
-from cellid.workflows.prediction import open_files, tell_problems
+from cellid.workflows.prediction_job import open_files, tell_problems
 
 _SIDE_PX = 480  # of a picture: the page shows them at less than half of that
 

@@ -11,11 +11,12 @@ import tifffile
 
 from cellid.apps.jobs import ZIP, check_images, hide_paths, run_job, take_files
 from cellid.apps.runs import OfferedRun
-from cellid.config import InputSettings, OutputSettings, PageSettings
+from cellid.config import InputSettings, PageSettings
 from cellid.errors import CellidError
 from cellid.io.writers import write_png
 from cellid.models.run import Run
 from cellid.workflows.prediction import predict
+from cellid.workflows.prediction_job import PredictionJob
 
 PLAIN = InputSettings()
 LIMITS = PageSettings(max_image_px=64 * 240, max_frames=4, max_files=3)
@@ -105,7 +106,7 @@ def test_a_job_makes_what_predict_makes(
     labels = ("labels/a.tif", "labels/b.tif")
     assert results.downloads == (ZIP, "counts.csv", "objects.csv", *labels)
 
-    predict(disk_run, images, tmp_path / "predicted", PLAIN, OutputSettings())
+    predict(disk_run, PredictionJob(images, tmp_path / "predicted", PLAIN))
     with zipfile.ZipFile(results.folder / ZIP) as archive:
         for name in ("counts.csv", "objects.csv"):
             assert archive.read(name) == (tmp_path / "predicted" / name).read_bytes()

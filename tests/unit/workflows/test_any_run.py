@@ -12,6 +12,7 @@ from cellid.io.tiff_writers import write_image
 from cellid.models.classifier import Classifier
 from cellid.models.run import Run
 from cellid.workflows.any_run import at_threshold, load_any_run, predict_files
+from cellid.workflows.prediction_job import PredictionJob
 
 from .disks import RADIUS_PX
 
@@ -37,13 +38,13 @@ def test_frames_are_told_of_and_drawn_if_asked(disk_run: Run, stack: Path, tmp_p
         told.append((done, total))
 
     every = OutputSettings(every_overlay=True)
-    assert not predict_files(disk_run, [stack], out, SETTINGS, every, tell=tell)
+    assert not predict_files(disk_run, PredictionJob([stack], out, SETTINGS, every, tell=tell))
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert pd.read_csv(out / "counts.csv")["n_nuclei"].tolist() == [1, 2, 3]
     drawn = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png"))
     assert drawn == ["overlays/stack.png", "overlays/stack/0001.png", "overlays/stack/0002.png"]
 
-    predict_files(disk_run, [stack], tmp_path / "plain", SETTINGS, OutputSettings())
+    predict_files(disk_run, PredictionJob([stack], tmp_path / "plain", SETTINGS))
     assert [path.name for path in (tmp_path / "plain").rglob("*.png")] == ["stack.png"]
 
 
@@ -56,16 +57,15 @@ def test_what_is_told_can_end_the_work(disk_run: Run, stack: Path, tmp_path: Pat
             raise Stop
 
     with pytest.raises(Stop):
-        predict_files(disk_run, [stack], tmp_path / "out", SETTINGS, OutputSettings(), tell=tell)
+        predict_files(disk_run, PredictionJob([stack], tmp_path / "out", SETTINGS, tell=tell))
     assert not list(tmp_path.rglob("*.csv"))
 
 
 def test_a_higher_threshold_finds_less_and_leaves_the_run_as_it_is(
     disk_run: Run, stack: Path, tmp_path: Path
 ) -> None:
-    plain = OutputSettings()
     strict = at_threshold(disk_run, 1.01)  # the stand-in is sure of what is white
-    assert not predict_files(strict, [stack], tmp_path / "strict", SETTINGS, plain)
+    assert not predict_files(strict, PredictionJob([stack], tmp_path / "strict", SETTINGS))
     assert pd.read_csv(tmp_path / "strict" / "counts.csv")["n_nuclei"].tolist() == [0, 0, 0]
     assert disk_run.config.instances.threshold == 0.5
     assert strict.model is disk_run.model
@@ -78,5 +78,5 @@ def test_a_classifier_is_loaded_and_set(
     assert isinstance(run, Classifier)
     for threshold, kind in ((0.0, "focal"), (1.01, "non_focal")):
         out = tmp_path / kind
-        predict_files(at_threshold(run, threshold), [stack], out, SETTINGS, OutputSettings())
+        predict_files(at_threshold(run, threshold), PredictionJob([stack], out, SETTINGS))
         assert set(pd.read_csv(out / "patches.csv")["class"]) == {kind}

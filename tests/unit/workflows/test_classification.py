@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cellid.cli.app import app
-from cellid.config import InputSettings, OutputSettings
+from cellid.config import OutputSettings
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.evaluation.classification import best_threshold, roc_auc
@@ -22,6 +22,7 @@ from cellid.workflows.classification import (
     predict_classes,
     train_on_patches,
 )
+from cellid.workflows.prediction_job import PredictionJob
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +80,8 @@ def test_files_are_predicted_and_one_that_cannot_be_read_stops_none(
     (images / "a.tif").write_bytes(b"no image")
     said: list[str] = []
     outputs = OutputSettings(probability=True)
-    problems = predict_classes(
-        tiny_classifier, [images], out, InputSettings(), outputs, say=said.append
-    )
+    job = PredictionJob([images], out, outputs=outputs, say=said.append)
+    problems = predict_classes(tiny_classifier, job)
     assert {Path(name).name for name in problems} == {"a.tif", "colour.tif"}
     left_out = [line.splitlines()[0] for line in said if line.startswith("left out")]
     files = (images / "a.tif", f"{images / 'colour.tif'}: image")
@@ -96,7 +96,7 @@ def test_files_are_predicted_and_one_that_cannot_be_read_stops_none(
     assert sorted(path.name for path in (out / "overlays").iterdir()) == ["b.png"]
     assert (out / "probability" / "b.tif").exists()
     with pytest.raises(CellidError, match="a new or empty folder"):
-        predict_classes(tiny_classifier, [images], out, InputSettings(), OutputSettings())
+        predict_classes(tiny_classifier, PredictionJob([images], out))
 
 
 def test_commands_know_what_a_run_does(

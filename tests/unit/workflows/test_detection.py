@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cellid.cli.app import app
-from cellid.config import GateSettings, InputSettings, OutputSettings
+from cellid.config import GateSettings, InputSettings
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.io.images import open_image
@@ -22,6 +22,7 @@ from cellid.models.gate import Gate, detect_behind_gate
 from cellid.report.detector import read_judged_detections
 from cellid.workflows.detection import evaluate_detector
 from cellid.workflows.object_tables import predict_objects
+from cellid.workflows.prediction_job import PredictionJob
 
 
 @pytest.fixture(scope="module")
@@ -138,15 +139,9 @@ def test_files_are_measured_and_one_that_cannot_be_read_stops_none(
     write_image(images / "colour.tif", np.dstack([image] * 3))
     (images / "a.tif").write_bytes(b"no image")
     write_png(tmp_path / "cells" / "b.png", np.full(image.shape, 255, np.uint8))
-    problems = predict_objects(
-        tiny_detector,
-        [images],
-        out,
-        InputSettings(pixel_size_um=1.0),
-        OutputSettings(),
-        cells=MaskFiles.of(tmp_path / "cells"),
-        say=lambda _: None,
-    )
+    scale = InputSettings(pixel_size_um=1.0)
+    job = PredictionJob([images], out, scale, say=lambda _: None)
+    problems = predict_objects(tiny_detector, job, cells=MaskFiles.of(tmp_path / "cells"))
     assert {Path(name).name for name in problems} == {"a.tif", "colour.tif"}
     objects = pd.read_csv(out / "objects.csv")
     counts = pd.read_csv(out / "counts.csv").iloc[0]

@@ -10,7 +10,7 @@ from faster_coco_eval import COCO
 from typer.testing import CliRunner
 
 from cellid.cli.app import app
-from cellid.config import InputSettings, OutputSettings
+from cellid.config import InputSettings
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.evaluation.instances import detected_instances
@@ -22,6 +22,7 @@ from cellid.report.detector import read_judged_detections
 from cellid.types import Detections
 from cellid.workflows.detection import evaluate_detector
 from cellid.workflows.instance_tables import predict_instances
+from cellid.workflows.prediction_job import PredictionJob
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +77,9 @@ def test_files_are_outlined_and_one_that_cannot_be_read_stops_none(
     write_image(images / "b.tif", image, pixel_size_um=0.5)
     write_image(images / "colour.tif", np.dstack([image] * 3))
     (images / "a.tif").write_bytes(b"no image")
-    problems = predict_instances(
-        tiny_instances,
-        [images],
-        out,
-        InputSettings(pixel_size_um=1.0),
-        OutputSettings(),
-        say=lambda _: None,
-    )
+    scale = InputSettings(pixel_size_um=1.0)
+    job = PredictionJob([images], out, scale, say=lambda _: None)
+    problems = predict_instances(tiny_instances, job)
     assert {Path(name).name for name in problems} == {"a.tif", "colour.tif"}
     found = in_force(tiny_instances, image)
     masks = detected_instances(found, image.shape)

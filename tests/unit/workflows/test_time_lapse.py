@@ -28,6 +28,7 @@ from cellid.runs import AppearanceRange
 from cellid.tracking.drift import DriftMeter
 from cellid.workflows import field, field_pool, time_lapse, time_lapse_field
 from cellid.workflows.prediction import predict
+from cellid.workflows.prediction_job import PredictionJob
 from cellid.workflows.time_lapse import track
 
 from .disks import draw_disks
@@ -305,7 +306,7 @@ def test_frames_unlike_the_training_images_are_told(
     follow(tmp_path / "tracks", run=unlike)
     assert "  VID_C3_1: 7 frames, " in capsys.readouterr().out
     quiet = OutputSettings(overlays=False)
-    predict(unlike, [frames], tmp_path / "nuclei", InputSettings(), quiet)
+    predict(unlike, PredictionJob([frames], tmp_path / "nuclei", outputs=quiet))
     assert "  VID_C3_1_00d00h00m.tif: 1 frame, " in capsys.readouterr().out
 
 
