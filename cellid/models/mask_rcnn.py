@@ -1,12 +1,14 @@
 """Mask R-CNN: boxes that are proposed, looked at a second time, and drawn in."""
 
+from functools import partial
+
 import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 from numpy.typing import NDArray
 
 from cellid.config import FINEST_LEVEL, AnchorSettings, MaskRcnnSettings
-from cellid.models.mask_rcnn_losses import box_losses, judge, mask_loss, proposal_losses
+from cellid.models.mask_rcnn_losses import Judged, box_losses, judge, mask_loss, proposal_losses
 from cellid.nn.anchors import pyramid_anchors
 from cellid.nn.boxes import take_boxes
 from cellid.nn.cbam import attend
@@ -18,6 +20,7 @@ from cellid.nn.roi_align import mask_targets, roi_align
 
 _COARSEST_READ = 5  # the level above is for proposals alone (Lin et al., CVPR 2017)
 _MASK_CONVOLUTIONS = 4
+_DRAWN = (32, 64)  # boxes of an image, where no more are of objects; each takes seconds to trace
 
 ATTENTION, _PYRAMID, _PROPOSALS = "cbam_", "fpn_", "rpn_"  # what names of layers begin with
 
@@ -144,13 +147,7 @@ class MaskRcnn(keras.Model):
         logits, shifts = self.look_at(y_pred, judged.boxes)
         losses |= box_losses(logits, shifts, judged, settings.box_smoothing)
 
-        most = settings.box_samples.most_positive
-        boxes, classes, numbers = (
-            values[:, :most] for values in (judged.boxes, judged.classes, judged.numbers)
-        )
-        targets = mask_targets(y["labels"], numbers, boxes, settings.mask_output)
-        drawn = self.draw(y_pred, boxes)
-        losses["masks"] = mask_loss(drawn, targets, classes, judged.positive[:, :most])
+        losses["masks"] = self._mask_loss(y_pred, judged, y["labels"])
         for part in self._parts:
             part.update_state(losses[part.name])
         return sum(losses.values())
@@ -162,6 +159,28 @@ class MaskRcnn(keras.Model):
         pyramid = [outputs[f"p{level}"] for level in range(FINEST_LEVEL, _COARSEST_READ + 1)]
         features = roi_align(pyramid, FINEST_LEVEL, boxes, side)
         return ops.reshape(features, (-1, *features.shape[2:]))
+
+    def _mask_loss(
+        self, outputs: dict[str, KerasTensor], judged: Judged, labels: KerasTensor
+    ) -> KerasTensor:
+        """Return what the masks of objects cost.
+
+        Masks are the dearest part of a step: of the numbers of boxes that are drawn in, the least
+        that holds all objects of every image is taken. All sizes are still known beforehand.
+        """
+
+        def of_the_first(n: int) -> KerasTensor:
+            boxes, classes, numbers = (
+                values[:, :n] for values in (judged.boxes, judged.classes, judged.numbers)
+            )
+            targets = mask_targets(labels, numbers, boxes, self.settings.mask_output)
+            return mask_loss(self.draw(outputs, boxes), targets, classes, judged.positive[:, :n])
+
+        most = self.settings.box_samples.most_positive
+        sizes = [n for n in _DRAWN if n < most] + [most]
+        positives = ops.max(ops.sum(ops.cast(judged.positive, "int32"), axis=1))
+        choice = ops.sum(ops.cast(positives > ops.convert_to_tensor(sizes[:-1], "int32"), "int32"))
+        return ops.switch(choice, [partial(of_the_first, n) for n in sizes])
 
     def _noise(self, like: KerasTensor) -> KerasTensor:
         return keras.random.uniform(ops.shape(like), seed=self._seed)
