@@ -23,6 +23,14 @@ def main() -> None:
         "--data", type=Path, help="folder of real pairs, phase and stain told apart by their names"
     )
     parser.add_argument("--out", type=Path, default=Path("cellid-demo"), help="folder to write to")
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting, as for `cellid label-and-train`",
+    )
     options = parser.parse_args()
     report = options.out / "run" / "report.html"
     if report.exists():
@@ -40,7 +48,8 @@ def main() -> None:
             run([*cellid, "simulate", "--out", str(pairs), *settings])
         phase, stain = pairs / "phase", pairs / "stain"
     folders = ["--phase", str(phase), "--stain", str(stain), "--out", str(options.out / "run")]
-    run([*cellid, "label-and-train", *folders, "--recipe", str(recipe)])
+    overrides = [word for setting in options.overrides for word in ("--set", setting)]
+    run([*cellid, "label-and-train", *folders, "--recipe", str(recipe), *overrides])
 
 
 def run(command: list[str]) -> None:

@@ -31,6 +31,7 @@ def _command(start: str) -> list[str]:
 def test_demo_ends_with_a_report(tmp_path: Path) -> None:
     _, script = _command("python3 data_pipeline/demo.py")
     command = [sys.executable, str(PROJECT / script), "--out", str(tmp_path / "demo")]
+    command += ["--set", "train.epochs=1", "--set", "model.filters=4"]  # else it takes minutes
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     report = Path(done.stdout.strip().splitlines()[-1].removeprefix("report: "))
@@ -126,6 +127,7 @@ def test_commands_on_focal_adhesions(
 
     (tmp_path / "adhesions").rename(tmp_path / "dataset")
     small = ("train.epochs=1", "train.window_px=64", "train.batch_size=2")
+    small += ("model.filters=16", "model.hidden=64", "model.mask_filters=16")
     small = [word for setting in small for word in ("--set", setting)]
     assert cellid(*_command("cellid train dataset --preset cell-instances")[1:], *small) == 0
     assert cellid(*_command("cellid predict my-outliner")[1:]) == 0

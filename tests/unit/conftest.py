@@ -1,7 +1,9 @@
 """A data set and a training small enough to be made for the tests."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial, partialmethod
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -102,9 +104,9 @@ def tiny_classifier_recipe() -> ClassifierRecipe:
     return recipe
 
 
-@pytest.fixture(scope="module")
-def tiny_backbone() -> Iterator[None]:
-    """A network with the names of a ResNet's layers, in place of a ResNet."""
+@contextmanager
+def small_backbone() -> Iterator[None]:
+    """Put a network with the names of a ResNet's layers in place of a ResNet."""
     import keras
     from keras import layers
 
@@ -131,19 +133,34 @@ def tiny_backbone() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def tiny_classifier(
+def tiny_backbone() -> Iterator[None]:
+    """`small_backbone`."""
+    with small_backbone():
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier_folder(
     tiny_dataset: Dataset,
     tiny_classifier_recipe: ClassifierRecipe,
-    tiny_backbone: None,
     tmp_path_factory: pytest.TempPathFactory,
-) -> "Classifier":
-    """The run of the tiny recipe, trained without interruption."""
+) -> Path:
+    """The run of the tiny recipe, trained without interruption; do not write to it."""
     from cellid.dataset.patches import open_patches
     from cellid.training.train_classifier import train_classifier
 
-    source = open_patches(tiny_dataset.folder, tiny_classifier_recipe)
-    folder = tmp_path_factory.mktemp("classifier") / "run"
-    return train_classifier(source, tiny_classifier_recipe, folder, print)
+    with small_backbone():
+        source = open_patches(tiny_dataset.folder, tiny_classifier_recipe)
+        folder = tmp_path_factory.mktemp("classifier") / "run"
+        return train_classifier(source, tiny_classifier_recipe, folder, print).folder
+
+
+@pytest.fixture(scope="module")
+def tiny_classifier(tiny_classifier_folder: Path, tiny_backbone: None) -> "Classifier":
+    """That run, loaded."""
+    from cellid.models.classifier import load_classifier
+
+    return load_classifier(tiny_classifier_folder)
 
 
 @pytest.fixture(scope="session")
@@ -163,18 +180,26 @@ def tiny_detector_recipe() -> DetectorRecipe:
     return recipe
 
 
-@pytest.fixture(scope="module")
-def tiny_detector(
+@pytest.fixture(scope="session")
+def tiny_detector_folder(
     tiny_dataset: Dataset,
     tiny_detector_recipe: DetectorRecipe,
-    tiny_backbone: None,
     tmp_path_factory: pytest.TempPathFactory,
-) -> "DetectorRun":
-    """The run of the tiny recipe, trained without interruption."""
+) -> Path:
+    """The run of the tiny recipe, trained without interruption; do not write to it."""
     from cellid.training.train_detector import train_detector
 
-    folder = tmp_path_factory.mktemp("detector") / "run"
-    return train_detector(tiny_dataset, tiny_detector_recipe, folder, print)
+    with small_backbone():
+        folder = tmp_path_factory.mktemp("detector") / "run"
+        return train_detector(tiny_dataset, tiny_detector_recipe, folder, print).folder
+
+
+@pytest.fixture(scope="module")
+def tiny_detector(tiny_detector_folder: Path, tiny_backbone: None) -> "DetectorRun":
+    """That run, loaded."""
+    from cellid.models.detector import load_detector
+
+    return load_detector(tiny_detector_folder)
 
 
 @pytest.fixture(scope="session")
@@ -198,15 +223,23 @@ def tiny_instance_recipe() -> InstanceRecipe:
     return recipe
 
 
-@pytest.fixture(scope="module")
-def tiny_instances(
+@pytest.fixture(scope="session")
+def tiny_instances_folder(
     tiny_dataset: Dataset,
     tiny_instance_recipe: InstanceRecipe,
-    tiny_backbone: None,
     tmp_path_factory: pytest.TempPathFactory,
-) -> "InstanceRun":
-    """The run of the tiny recipe, trained without interruption."""
+) -> Path:
+    """The run of the tiny recipe, trained without interruption; do not write to it."""
     from cellid.training.train_instances import train_instances
 
-    folder = tmp_path_factory.mktemp("instances") / "run"
-    return train_instances(tiny_dataset, tiny_instance_recipe, folder, print)
+    with small_backbone():
+        folder = tmp_path_factory.mktemp("instances") / "run"
+        return train_instances(tiny_dataset, tiny_instance_recipe, folder, print).folder
+
+
+@pytest.fixture(scope="module")
+def tiny_instances(tiny_instances_folder: Path, tiny_backbone: None) -> "InstanceRun":
+    """That run, loaded."""
+    from cellid.models.instance_run import load_instance_run
+
+    return load_instance_run(tiny_instances_folder)
