@@ -177,6 +177,8 @@ class MaskRcnn(keras.Model):
             return mask_loss(self.draw(outputs, boxes), targets, classes, judged.positive[:, :n])
 
         most = self.settings.box_samples.most_positive
+        if keras.backend.backend() == "tensorflow" and self.jit_compile:
+            return of_the_first(most)  # its XLA looks for minutes whether the choice is a constant
         sizes = [n for n in _DRAWN if n < most] + [most]
         positives = ops.max(ops.sum(ops.cast(judged.positive, "int32"), axis=1))
         choice = ops.sum(ops.cast(positives > ops.convert_to_tensor(sizes[:-1], "int32"), "int32"))

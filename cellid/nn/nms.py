@@ -62,8 +62,10 @@ def _compile(max_iou: float, min_distance_px: float, max_detections: int) -> Cal
     """
     import tensorflow as tf
 
-    rules = (max_iou, min_distance_px, max_detections)
-    return tf.function(lambda *candidates: _suppress(*candidates, *rules), jit_compile=True)
+    loop = partial(
+        _suppress, max_iou=max_iou, min_distance_px=min_distance_px, max_detections=max_detections
+    )
+    return tf.function(loop, jit_compile=True, autograph=False)
 
 
 def _suppress(
