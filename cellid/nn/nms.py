@@ -27,8 +27,9 @@ def suppress(
     Greedy non-maximum suppression, as torchvision's ``batched_nms``, with a rule of distance
     beside that of overlap. The surest candidate is taken, those of its class that overlap it
     or lie near it go, and so on: a loop of as many rounds as there are detections, each over
-    all candidates at once. TensorFlow compiles it by XLA wherever it is called from: 300 rounds
-    over 5000 candidates then take a few hundredths of a second on a CPU, and else a second.
+    all candidates at once. Compiled by XLA, 300 rounds over 5000 candidates take a few
+    hundredths of a second on a CPU; uncompiled loops of TensorFlow are slow, so that there it is
+    compiled wherever it is called from.
 
     Parameters
     ----------
@@ -49,23 +50,16 @@ def suppress(
     (B, max_detections) int32
         Indices of candidates, the surest first; then -1.
     """
-    if keras.backend.backend() == "tensorflow":
-        return _compile(max_iou, min_distance_px, max_detections)(boxes, scores, classes)
-    return _suppress(boxes, scores, classes, max_iou, min_distance_px, max_detections)
+    loop = _compile() if keras.backend.backend() == "tensorflow" else _suppress
+    return loop(boxes, scores, classes, max_iou, min_distance_px, max_detections)
 
 
 @cache
-def _compile(max_iou: float, min_distance_px: float, max_detections: int) -> Callable[..., Any]:
-    """Return TensorFlow's function of boxes, scores and classes, compiled for every shape of them.
-
-    One for all models, for a training step that is run eagerly would compile anew.
-    """
+def _compile() -> Callable[..., Any]:
+    """Return `_suppress`, compiled for every shape and rule: once, for eager steps call it anew."""
     import tensorflow as tf
 
-    loop = partial(
-        _suppress, max_iou=max_iou, min_distance_px=min_distance_px, max_detections=max_detections
-    )
-    return tf.function(loop, jit_compile=True, autograph=False)
+    return tf.function(_suppress, jit_compile=True, autograph=False)
 
 
 def _suppress(

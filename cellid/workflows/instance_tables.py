@@ -1,6 +1,7 @@
 """A trained Mask R-CNN on files: images in, outlines that may overlap and tables out."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,9 +48,10 @@ def predict_instances(run: InstanceRun, job: PredictionJob) -> dict[str, str]:
         As `OpenJob`.
     """
     files = OpenJob(job)
-    frames = files.predict((OBJECTS, COUNTS), partial(_predict_file, run))
-    outlines = (frame.outlines for frame in frames)
-    write_coco(job.out / INSTANCES, outlines, [run.config.recipe.objects.name])
+    tables = files.predict((OBJECTS, COUNTS), partial(_predict_file, run))
+    with closing(tables) as frames:  # or half a table would stay where outlines cannot be written
+        outlines = (frame.outlines for frame in frames)
+        write_coco(job.out / INSTANCES, outlines, [run.config.recipe.objects.name])
     return files.tell_problems()
 
 

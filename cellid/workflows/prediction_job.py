@@ -1,7 +1,7 @@
 """Image files for a trained run to look at, frame by frame, and tables of what it finds."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,7 +153,7 @@ class OpenJob:
 
     def predict(
         self, tables: Sequence[str], predict_file: Callable[[JobFile], Iterator[FrameT]]
-    ) -> Iterator[FrameT]:
+    ) -> Generator[FrameT, None, None]:
         """Go through all frames; a file that cannot be predicted stops no other.
 
         Parameters

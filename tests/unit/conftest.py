@@ -1,5 +1,6 @@
 """A data set and a training small enough to be made for the tests."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial, partialmethod
@@ -156,11 +157,14 @@ def tiny_classifier_folder(
 
 
 @pytest.fixture(scope="module")
-def tiny_classifier(tiny_classifier_folder: Path, tiny_backbone: None) -> "Classifier":
-    """That run, loaded."""
+def tiny_classifier(
+    tiny_classifier_folder: Path, tiny_backbone: None, tmp_path_factory: pytest.TempPathFactory
+) -> "Classifier":
+    """A copy of that run, loaded; reports may be written to it."""
     from cellid.models.classifier import load_classifier
 
-    return load_classifier(tiny_classifier_folder)
+    copy = tmp_path_factory.mktemp("classifier") / "run"
+    return load_classifier(Path(shutil.copytree(tiny_classifier_folder, copy)))
 
 
 @pytest.fixture(scope="session")
@@ -195,11 +199,14 @@ def tiny_detector_folder(
 
 
 @pytest.fixture(scope="module")
-def tiny_detector(tiny_detector_folder: Path, tiny_backbone: None) -> "DetectorRun":
-    """That run, loaded."""
+def tiny_detector(
+    tiny_detector_folder: Path, tiny_backbone: None, tmp_path_factory: pytest.TempPathFactory
+) -> "DetectorRun":
+    """A copy of that run, loaded; reports may be written to it."""
     from cellid.models.detector import load_detector
 
-    return load_detector(tiny_detector_folder)
+    copy = tmp_path_factory.mktemp("detector") / "run"
+    return load_detector(Path(shutil.copytree(tiny_detector_folder, copy)))
 
 
 @pytest.fixture(scope="session")
@@ -238,8 +245,11 @@ def tiny_instances_folder(
 
 
 @pytest.fixture(scope="module")
-def tiny_instances(tiny_instances_folder: Path, tiny_backbone: None) -> "InstanceRun":
-    """That run, loaded."""
+def tiny_instances(
+    tiny_instances_folder: Path, tiny_backbone: None, tmp_path_factory: pytest.TempPathFactory
+) -> "InstanceRun":
+    """A copy of that run, loaded; reports may be written to it."""
     from cellid.models.instance_run import load_instance_run
 
-    return load_instance_run(tiny_instances_folder)
+    copy = tmp_path_factory.mktemp("instances") / "run"
+    return load_instance_run(Path(shutil.copytree(tiny_instances_folder, copy)))

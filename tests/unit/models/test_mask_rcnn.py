@@ -119,7 +119,7 @@ def test_what_was_learned_is_found_and_drawn(model: MaskRcnn, images: np.ndarray
         full = np.zeros(shape, bool)
         full[window] = inside
         truth = draw_labels()[: shape[0], : shape[1]] == (3, 8)[label]
-        assert (full & truth).sum() / (full | truth).sum() > 0.6
+        assert (full & truth).sum() / (full | truth).sum() > 0.7
     nothing = MaskDetector(model, rules).detect(images[1, ..., 0])
     assert nothing.masks.shape == (0, 28, 28)
 
@@ -141,6 +141,26 @@ def test_a_detector_takes_any_size_and_the_weights_of_the_moment(
     assert len(kept.detect(image)) == 0
     answer.set_weights(weights)
     assert len(kept.detect(image)) == 2
+
+
+@pytest.mark.parametrize("n_objects", [0, 1, 2])
+def test_the_loss_of_masks_is_that_of_all_objects_however_few_are_drawn(
+    images: np.ndarray, n_objects: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keras.utils.set_random_seed(0)
+    first = build_mask_rcnn(CustomMaskRcnnSettings(**SMALL), n_channels=1, n_classes=2, seed=0)
+    truth = batch() | {"valid": np.array([[True, True, False], [False] * 3])}
+    truth["valid"][0, n_objects:] = False
+    outputs = first(images, training=False)
+    losses = []
+    for drawn in ((), (1, 2, 3)):  # of at most four
+        monkeypatch.setattr("cellid.models.mask_rcnn._DRAWN", drawn)
+        model = build_mask_rcnn(first.settings, n_channels=1, n_classes=2, seed=0)
+        model.set_weights(first.get_weights())
+        model.compute_loss(images, truth, outputs)
+        losses.append({part.name: float(part.result()) for part in model.metrics})
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert (losses[0]["masks"] > 0) == (n_objects > 0)
 
 
 @pytest.mark.parametrize("n", [0, N_MOST])

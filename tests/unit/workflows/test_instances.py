@@ -1,6 +1,8 @@
 """A Mask R-CNN on files: scored, used, and what is refused."""
 
+import errno
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from cellid.config import InputSettings
 from cellid.dataset import Dataset
 from cellid.errors import CellidError
 from cellid.evaluation.instances import detected_instances
+from cellid.io.coco import CocoImage
 from cellid.io.images import open_image
 from cellid.io.outlines import read_outlines
 from cellid.io.tiff_writers import write_image
@@ -100,6 +103,26 @@ def test_files_are_outlined_and_one_that_cannot_be_read_stops_none(
         objects["score"].tolist(), abs=1e-4
     )
     assert content.dataset["categories"] == [{"id": 1, "name": "cell"}]
+
+
+def test_where_outlines_cannot_be_written_no_table_stays(
+    tiny_instances: InstanceRun,
+    tiny_dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fill_the_disk(path: Path, images: Iterator[CocoImage], names: list[str]) -> None:
+        next(images)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cellid.workflows.instance_tables.write_coco", fill_the_disk)
+    write_image(tmp_path / "a.tif", tiny_dataset.image("f8"))
+    job = PredictionJob([tmp_path / "a.tif"], tmp_path / "out", say=lambda _: None)
+    with pytest.raises(OSError, match="No space left") as told:
+        predict_instances(tiny_instances, job)
+    assert told.value.__traceback__  # which would keep what is half done alive
+    left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert [path.suffix for path in left] == [".png"]  # an overlay, whole
 
 
 def test_commands_know_what_a_run_does(
