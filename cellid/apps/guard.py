@@ -45,11 +45,12 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif path.startswith(_CLOSED):
-            await _answer(send, 404, "Not found")
+            await _answer(receive, send, 404, "Not found")
         elif path == _UPLOAD:
             if _length(scope) > self._most_bytes:
                 megabytes = f"{self._most_bytes / 1e6:,.0f} MB"
-                await _answer(send, 413, f"More than {megabytes}, which is the most at once.")
+                told = f"More than {megabytes}, which is the most at once."
+                await _answer(receive, send, 413, told)
                 return
             await self._app(scope, receive, self._hiding(send))
         elif scope["method"] == "POST" and path.startswith("/gradio_api/"):
@@ -119,8 +120,14 @@ def _sized(message: Message, n_bytes: int) -> Message:
     return {**message, "headers": [*headers, (b"content-length", str(n_bytes).encode())]}
 
 
-async def _answer(send: Send, status: int, text: str) -> None:
-    """Answer as Gradio does, whose page shows ``detail``."""
+async def _answer(receive: Receive, send: Send, status: int, text: str) -> None:
+    """Answer as Gradio does, whose page shows ``detail``.
+
+    The request is read to its end first: who still sends while the connection is closed learns
+    only that it was lost (RFC 9112, 9.6).
+    """
+    while (await receive()).get("more_body"):
+        continue
     body = json.dumps({"detail": text}).encode()
     head: Message = {"type": "http.response.start", "status": status, "headers": []}
     head["headers"] = [(b"content-type", b"application/json")]
