@@ -21,6 +21,7 @@ from cellid.io.images import open_scenes
 from cellid.io.names import safe_names
 from cellid.io.tiff_writers import LabelStackWriter, StackWriter
 from cellid.io.writers import new_folder, replacing
+from cellid.report.markup import count
 
 Tell = Callable[[int, int], None]
 """Told how many frames are done, and of how many."""
@@ -240,7 +241,8 @@ def open_files(
             got="\n".join(problems.values()) or "none",
             remedy="give images, or a folder that holds some",
         )
-    say(f"{len(files)} files, {sum(file.n_frames for file in files)} frames")
+    n_frames = sum(file.n_frames for file in files)
+    say(f"{count(len(files), 'file')}, {count(n_frames, 'frame')}")
     return files, problems
 
 
