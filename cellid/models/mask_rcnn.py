@@ -1,7 +1,5 @@
 """Mask R-CNN: boxes that are proposed, looked at a second time, and drawn in."""
 
-from functools import partial
-
 import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
@@ -20,7 +18,6 @@ from cellid.nn.roi_align import mask_targets, roi_align
 
 _COARSEST_READ = 5  # the level above is for proposals alone (Lin et al., CVPR 2017)
 _MASK_CONVOLUTIONS = 4
-_DRAWN = (32, 64)  # boxes of an image, where no more are of objects; each takes seconds to trace
 
 ATTENTION, _PYRAMID, _PROPOSALS = "cbam_", "fpn_", "rpn_"  # what names of layers begin with
 
@@ -114,7 +111,7 @@ class MaskRcnn(keras.Model):
     def draw(self, outputs: dict[str, KerasTensor], boxes: KerasTensor) -> KerasTensor:
         """Return the logits (B, R, 1 + K, m, m) of a mask a class in boxes (B, R, 4)."""
         logits = self._mask_head(self.features(outputs, boxes, self.settings.mask_side))
-        logits = ops.reshape(logits, (-1, boxes.shape[1], *logits.shape[1:]))
+        logits = ops.reshape(logits, (-1, ops.shape(boxes)[1], *logits.shape[1:]))
         return ops.transpose(logits, (0, 1, 4, 2, 3))
 
     def compute_loss(
@@ -165,24 +162,18 @@ class MaskRcnn(keras.Model):
     ) -> KerasTensor:
         """Return what the masks of objects cost.
 
-        Masks are the dearest part of a step: of the numbers of boxes that are drawn in, the least
-        that holds all objects of every image is taken. All sizes are still known beforehand.
+        Masks are the dearest part of a step: no more boxes of an image are drawn in than the most
+        objects of an image, where sizes may change from step to step.
         """
-
-        def of_the_first(n: int) -> KerasTensor:
-            boxes, classes, numbers = (
-                values[:, :n] for values in (judged.boxes, judged.classes, judged.numbers)
-            )
-            targets = mask_targets(labels, numbers, boxes, self.settings.mask_output)
-            return mask_loss(self.draw(outputs, boxes), targets, classes, judged.positive[:, :n])
-
-        most = self.settings.box_samples.most_positive
-        if keras.backend.backend() == "tensorflow" and self.jit_compile:
-            return of_the_first(most)  # its XLA looks for minutes whether the choice is a constant
-        sizes = [n for n in _DRAWN if n < most] + [most]
-        positives = ops.max(ops.sum(ops.cast(judged.positive, "int32"), axis=1))
-        choice = ops.sum(ops.cast(positives > ops.convert_to_tensor(sizes[:-1], "int32"), "int32"))
-        return ops.switch(choice, [partial(of_the_first, n) for n in sizes])
+        n = self.settings.box_samples.most_positive
+        if not (self.jit_compile or keras.backend.backend() == "jax"):
+            n = ops.maximum(ops.max(ops.sum(ops.cast(judged.positive, "int32"), axis=1)), 1)
+        boxes, classes, numbers, positive = (
+            values[:, :n]
+            for values in (judged.boxes, judged.classes, judged.numbers, judged.positive)
+        )
+        targets = mask_targets(labels, numbers, boxes, self.settings.mask_output)
+        return mask_loss(self.draw(outputs, boxes), targets, classes, positive)
 
     def _noise(self, like: KerasTensor) -> KerasTensor:
         return keras.random.uniform(ops.shape(like), seed=self._seed)
