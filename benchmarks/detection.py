@@ -43,7 +43,9 @@ N_OBJECTS, N_FOUND, TRAINED_PX, DETECTED_PX = 20, 100, 256, 512
 SIZES = tuple((x, int(x * 2 ** (1 / 3)), int(x * 2 ** (2 / 3))) for x in (32, 64, 128, 256, 512))
 RATIOS = (0.5, 1.0, 2.0)
 ADHESIONS = AnchorSettings(sizes=((6, 8, 11), (18, 22, 27), (36, 45, 57)), ratios=RATIOS)
-HALF, ANY_OVERLAP = 0.5, 0.01  # IoU that makes a box an object's
+ANY_OVERLAP = 0.01
+ANY_BOX = tuple(f"model.box_samples.{side}_iou={ANY_OVERLAP}" for side in ("negative", "positive"))
+THEIR_ANY_BOX = {"box_fg_iou_thresh": ANY_OVERLAP, "box_bg_iou_thresh": ANY_OVERLAP}
 PYRAMID = ("model.backbone=resnet18", "model.finest_level=3", "model.coarsest_level=7")
 
 
@@ -58,13 +60,11 @@ def main() -> None:
         "RetinaNet as torchvision's": partial(time_boxes, PYRAMID, theirs, 3),
         "RetinaNet, torchvision": time_their_boxes,
         "RetinaNet, adhesion-detector": partial(time_boxes, (), ADHESIONS, 1),
-        "Mask R-CNN as torchvision's": partial(time_masks, "cell-instances-transfer", 3, HALF),
-        "Mask R-CNN, torchvision": partial(time_their_masks, HALF),
-        "… 128 masks, as torchvision's": partial(
-            time_masks, "cell-instances-transfer", 3, ANY_OVERLAP
-        ),
-        "… 128 masks, torchvision": partial(time_their_masks, ANY_OVERLAP),
-        "Mask R-CNN, cell-instances": partial(time_masks, "cell-instances", 1, HALF),
+        "Mask R-CNN as torchvision's": partial(time_masks, "cell-instances-transfer", (), 3),
+        "Mask R-CNN, torchvision": partial(time_their_masks, {}),
+        "… 128 masks, as torchvision's": partial(time_masks, "cell-instances-transfer", ANY_BOX, 3),
+        "… 128 masks, torchvision": partial(time_their_masks, THEIR_ANY_BOX),
+        "Mask R-CNN, cell-instances": partial(time_masks, "cell-instances", (), 1),
     }
     for name, measure in times.items():
         if torch is None and name.endswith("torchvision"):
@@ -110,10 +110,9 @@ def time_boxes(
 
 
 def time_masks(
-    preset: str, n_channels: int, positive_iou: float, steps: int
+    preset: str, overrides: tuple[str, ...], n_channels: int, steps: int
 ) -> tuple[float, float]:
-    samples = (f"model.box_samples.{side}_iou={positive_iou}" for side in ("negative", "positive"))
-    recipe = load_any_recipe(preset, overrides=list(samples))
+    recipe = load_any_recipe(preset, overrides=list(overrides))
     assert isinstance(recipe, InstanceRecipe)
     model = build_mask_rcnn(recipe.model, n_channels, n_classes=1, seed=1)
     detector = MaskDetector(model, DetectionRuleSettings(max_detections=N_FOUND))
@@ -149,16 +148,10 @@ def time_their_boxes(steps: int) -> tuple[float, float]:
     return time_theirs(RetinaNet(features, 1, anchor_generator=generator, **most), steps)
 
 
-def time_their_masks(positive_iou: float, steps: int) -> tuple[float, float]:
+def time_their_masks(rules: dict[str, float], steps: int) -> tuple[float, float]:
     features = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=5)
-    model = MaskRCNN(
-        features,
-        num_classes=2,
-        box_detections_per_img=N_FOUND,
-        box_fg_iou_thresh=positive_iou,
-        box_bg_iou_thresh=positive_iou,
-    )
-    return time_theirs(model, steps)
+    most = {"box_detections_per_img": N_FOUND}
+    return time_theirs(MaskRCNN(features, num_classes=2, **most, **rules), steps)
 
 
 def time_theirs(model: "torch.nn.Module", steps: int) -> tuple[float, float]:

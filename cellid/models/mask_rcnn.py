@@ -162,8 +162,8 @@ class MaskRcnn(keras.Model):
     ) -> KerasTensor:
         """Return what the masks of objects cost.
 
-        Masks are the dearest part of a step: no more boxes of an image are drawn in than the most
-        objects of an image, where sizes may change from step to step.
+        Masks are the dearest part of a step: where sizes need not be known beforehand, as XLA and
+        JAX want them, no more boxes of an image are drawn in than the image with most needs.
         """
         n = self.settings.box_samples.most_positive
         if not (self.jit_compile or keras.backend.backend() == "jax"):

@@ -27,9 +27,8 @@ def suppress(
     Greedy non-maximum suppression, as torchvision's ``batched_nms``, with a rule of distance
     beside that of overlap. The surest candidate is taken, those of its class that overlap it
     or lie near it go, and so on: a loop of as many rounds as there are detections, each over
-    all candidates at once. Compiled by XLA, 300 rounds over 5000 candidates take a few
-    hundredths of a second on a CPU; uncompiled loops of TensorFlow are slow, so that there it is
-    compiled wherever it is called from.
+    all candidates at once. TensorFlow's own loops are slow, so that there XLA compiles it
+    wherever it is called from.
 
     Parameters
     ----------

@@ -136,7 +136,9 @@ def test_commands_know_what_a_run_does(
     run, image = tiny_instances.folder, tiny_dataset.folder / "images" / "f8.tif"
     assert "report:" in done("evaluate", run, "--dataset", tiny_dataset.folder)
     assert f"report: {run / 'report.html'}" in done("report", run)
-    assert "instances.json" in done("predict", run, image, "--out", tmp_path / "found")
+    told = done("predict", run, image, "--out", tmp_path / "found")
+    assert "1 file, 1 frame\n" in told
+    assert "instances.json" in told
     transfer = done("settings", "--preset", "cell-instances-transfer")
     assert "train.head_epochs = 5" in transfer
     gated = ("predict", run, image, "--out", tmp_path / "gated", "--gate", run)
